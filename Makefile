@@ -1,0 +1,75 @@
+# Two commands matter: `make run` opens the studio, `make test` proves it. The rest is for those who build it.
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+BIN := $(VENV)/bin
+# Downloads to a slow disk or over a slow line should be waited for, not given up.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --retries 5 --timeout 60
+
+.PHONY: run demo test check format lint types fast bench-cpu bench-gpu bench-data lock clean help
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+run: $(VENV)/installed ## install what is missing, fetch the default model, open the page on http://127.0.0.1:7860
+	$(BIN)/python -m core.model.prepare
+	$(BIN)/python app.py $(ARGS)
+
+demo: $(VENV)/installed ## the whole way in the terminal: clean, train, judge, ask; fails if the model did not learn
+	$(BIN)/python -m core.demo $(ARGS)
+
+test: $(VENV)/installed-dev browser ## everything but the GPU tests (about 15 minutes on two cores)
+	$(BIN)/python -m core.model.prepare
+	$(BIN)/python -m pytest -m "not gpu and not long" $(ARGS)
+
+check: $(VENV)/installed-dev lint types fast ## lint, types and the fast tests, in under 90 seconds
+
+lint:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types:
+	$(BIN)/mypy
+
+fast:
+	$(BIN)/python -m pytest -q -m "not gpu and not slow and not long and not browser and not realdata" $(ARGS)
+
+format: $(VENV)/installed-dev ## put every file into the house form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-cpu: $(VENV)/installed ## training speed without a GPU, against a plain loop in the same run
+	$(BIN)/python -m core.training.bench $(ARGS)
+
+bench-gpu: $(VENV)/installed-dev ## training speed on this GPU: plain notebook, Unsloth notebook, our plan
+	$(BIN)/python tests/gpu/bench_gpu.py $(ARGS)
+
+bench-data: $(VENV)/installed-dev ## cleaning speed step by step, 10k to 1M rows
+	$(BIN)/python -m core.dataset.bench $(ARGS)
+
+lock: ## pin what requirements.txt resolves to today (in a fresh environment)
+	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-lock/bin/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt
+	$(VENV)-lock/bin/python -m pip freeze --exclude pip --exclude setuptools > requirements.lock
+	rm -rf $(VENV)-lock
+
+clean: ## remove the environment and what the tests wrote (your data stays)
+	rm -rf $(VENV) test-output .mypy_cache .ruff_cache .pytest_cache
+
+# The lock serves as constraints, so that everybody gets the versions the tests ran with.
+$(VENV)/installed: requirements.txt requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "MedFT Studio needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing into $(VENV): about 3 minutes and 7 GB, once."
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	$(PIP) -c requirements.lock -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	$(PIP) -c requirements.lock -r requirements-dev.txt
+	@touch $@
+
+.PHONY: browser
+browser: $(VENV)/installed-dev
+	$(BIN)/python -m tests.browser.chromium
