@@ -206,7 +206,10 @@ def _problems(config: TrainingConfig) -> Iterator[Problem]:
     if config.quantisation == "int8" and config.precision == "fp32":
         yield Problem("precision", "An int8 base computes in half precision: choose auto, bf16 or fp16.")
     if config.early_stopping and config.save_every and config.eval_every and config.save_every % config.eval_every:
-        yield Problem("save_every", "With early stopping, save_every must be a multiple of eval_every, so that the best state is kept.")
+        yield Problem(
+            "save_every",
+            "With early stopping, save_every must be a multiple of eval_every, so that the best state is kept.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +228,12 @@ class Preset:
 
 
 RECOMMENDED = TrainingConfig()
-QUICK_DEMO = RECOMMENDED.changed(learning_rate=1e-3, epochs=2.0, max_length=256, schedule="linear", early_stopping=0, sample_tokens=48)
-LOW_MEMORY = RECOMMENDED.changed(quantisation="nf4", batch_rows=1, checkpointing="on", optimizer="adamw_8bit", max_length=512, rank=8, alpha=16)
+QUICK_DEMO = RECOMMENDED.changed(
+    learning_rate=1e-3, epochs=2.0, max_length=256, schedule="linear", early_stopping=0, sample_tokens=48
+)
+LOW_MEMORY = RECOMMENDED.changed(
+    quantisation="nf4", batch_rows=1, checkpointing="on", optimizer="adamw_8bit", max_length=512, rank=8, alpha=16
+)
 ORIGINAL_RECIPE = RECOMMENDED.changed(
     quantisation="int8",
     rank=8,
@@ -253,7 +260,9 @@ PRESETS: tuple[Preset, ...] = (
     Preset("Recommended", "A sound start for most data sets; the planner fits it to your machine.", RECOMMENDED),
     Preset("Quick demo", "A few minutes even without a GPU, to see the whole way once.", QUICK_DEMO),
     Preset("Low memory", "The smallest footprint: 4-bit base, short rows, recomputed activations.", LOW_MEMORY),
-    Preset("Original recipe", "The settings this project began with: 8-bit base, r 8, q and v only, fp16.", ORIGINAL_RECIPE),
+    Preset(
+        "Original recipe", "The settings this project began with: 8-bit base, r 8, q and v only, fp16.", ORIGINAL_RECIPE
+    ),
 )
 
 # Zones that the sliders shade, from the original recipe's advice.

@@ -65,7 +65,9 @@ class ConfigError(InputError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(" ".join(problem.message for problem in self.problems), "Change the settings named and try again.")
+        super().__init__(
+            " ".join(problem.message for problem in self.problems), "Change the settings named and try again."
+        )
 
 
 class DatasetError(MedftError):

@@ -89,11 +89,19 @@ def from_command_line(arguments: Sequence[str] | None = None, environment: Mappi
         arguments: Command line without the program's name; None reads ``sys.argv``.
         environment: Variables; see the README's table of settings.
     """
-    parser = argparse.ArgumentParser(prog="app.py", description="MedFT Studio: teach a language model medicine, honestly.")
+    parser = argparse.ArgumentParser(
+        prog="app.py", description="MedFT Studio: teach a language model medicine, honestly."
+    )
     parser.add_argument("--host", default=environment.get("MEDFT_HOST", "127.0.0.1"), help="address to listen on")
-    parser.add_argument("--port", type=int, default=int(environment.get("MEDFT_PORT", "7860")), help="port to listen on")
-    parser.add_argument("--home", type=Path, default=Path(environment.get("MEDFT_HOME", SAMPLE_DATA)), help="folder to write to")
-    parser.add_argument("--share", action="store_true", help="ask for a public link (needs MEDFT_USER and MEDFT_PASSWORD)")
+    parser.add_argument(
+        "--port", type=int, default=int(environment.get("MEDFT_PORT", "7860")), help="port to listen on"
+    )
+    parser.add_argument(
+        "--home", type=Path, default=Path(environment.get("MEDFT_HOME", SAMPLE_DATA)), help="folder to write to"
+    )
+    parser.add_argument(
+        "--share", action="store_true", help="ask for a public link (needs MEDFT_USER and MEDFT_PASSWORD)"
+    )
     parser.add_argument("--open", action="store_true", dest="open_browser", help="open the page in a browser")
     options = parser.parse_args(arguments)
     return Settings(

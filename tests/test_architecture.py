@@ -70,7 +70,9 @@ def test_modules_stay_small(path: Path) -> None:
 
 
 def test_importing_core_loads_no_heavy_library() -> None:
-    modules = [module_name(path) for path in SOURCES if module_name(path).startswith("core") and path.name != "__main__.py"]
+    modules = [
+        module_name(path) for path in SOURCES if module_name(path).startswith("core") and path.name != "__main__.py"
+    ]
     code = (
         f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\n"
         f"print(*[name for name in {(*HEAVY, 'gradio', 'plotly', 'datasets', 'spacy', 'lm_eval', 'pandas')!r} if name in sys.modules])"
@@ -91,4 +93,6 @@ def test_no_model_runs_code_that_came_with_it() -> None:
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
-                assert isinstance(node.value, ast.Constant) and node.value.value is False, f"{path}: trust_remote_code stays off"
+                assert isinstance(node.value, ast.Constant) and node.value.value is False, (
+                    f"{path}: trust_remote_code stays off"
+                )

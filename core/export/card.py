@@ -1,0 +1,97 @@
+"""The model card: audit → README.md of an adapter, with the fields the Hub reads.
+
+    write_card(audit, folder)
+
+It says what was measured and what was not, and it is marked "not reviewed" until a named professional signs.
+It does not know: how the figures came about; it only reads the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+NOT_REVIEWED = "**Not reviewed.** No named health professional has reviewed this model's answers."
+OUT_OF_SCOPE = (
+    "Diagnosis, treatment decisions, triage, dosing, or any other care of real people; emergencies; use without a "
+    "qualified person who checks every answer; patient data as input."
+)
+
+
+def card_text(audit: Mapping[str, Any]) -> str:
+    """Return the README.md of an adapter, metadata block included.
+
+    Args:
+        audit: What ``core.export.audit.audit_of`` returns.
+    """
+    from huggingface_hub import ModelCardData  # noqa: PLC0415  (slow to import, rarely needed)
+
+    model, data, run = audit["base_model"], audit["dataset"], audit["run"]
+    metadata = ModelCardData(
+        base_model=model["id"],
+        datasets=data["hub_ids"] or None,
+        language=data["languages"] or None,
+        library_name="peft",
+        license=model["license"] or None,
+        metrics=["loss", "perplexity"],
+        model_name=run["name"],
+        pipeline_tag="text-generation",
+        tags=["medical", "lora", "medft-studio", "research-only"],
+    )
+    return f"---\n{metadata.to_yaml()}\n---\n\n" + "\n\n".join(_sections(audit)) + "\n"
+
+
+def write_card(audit: Mapping[str, Any], folder: Path) -> Path:
+    """Write the card into an adapter folder and return its path."""
+    path = folder / "README.md"
+    path.write_text(card_text(audit), encoding="utf-8")
+    return path
+
+
+def _sections(audit: Mapping[str, Any]) -> list[str]:
+    model, data, run = audit["base_model"], audit["dataset"], audit["run"]
+    review = audit["review"]
+    signed = f"Reviewed by {review['name']} on {review['when'][:10]}." if review["signed"] else NOT_REVIEWED
+    return [
+        f"# {run['name']}",
+        f"> Research tool, not a medical device. {signed}",
+        f"A LoRA adapter for `{model['id']}`, trained on medical questions and answers with MedFT Studio. It needs the base"
+        " model named above; load both with PEFT.",
+        "## Training data\n\n"
+        f"{data['name']}: {data['rows_train']:,} rows for training, {data['rows_eval']:,} held out."
+        f"{_sentence(data['provenance'])}{_sentence(data['identifiers'])}\n\nFingerprint (sha256): `{data['sha256']}`",
+        "## Training\n\n" + _table(run["settings"]) + _plan(audit),
+        "## What was measured\n\n" + _measured(audit),
+        "## What was not measured\n\n" + "\n".join(f"- {line}" for line in audit["not_measured"]),
+        "## Intended use\n\nResearch, teaching, and evaluation of language models on medical text by people who check every answer.",
+        f"## Out-of-scope use\n\n{OUT_OF_SCOPE}",
+        "## Limits\n\nAnswers may be wrong, outdated, incomplete or biased, and sound sure all the same. Fine-tuning can weaken"
+        " a base model's refusals and its knowledge outside the training data.",
+        "## How to load it\n\n```python\nfrom peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer\n\n"
+        'model = AutoPeftModelForCausalLM.from_pretrained("FOLDER")\ntokenizer = AutoTokenizer.from_pretrained("FOLDER")\n```',
+    ]
+
+
+def _sentence(text: str) -> str:
+    return f" {text}" if text else ""
+
+
+def _table(values: Mapping[str, Any]) -> str:
+    rows = "\n".join(f"| {name} | {value} |" for name, value in values.items())
+    return f"| setting | value |\n|---|---|\n{rows}"
+
+
+def _plan(audit: Mapping[str, Any]) -> str:
+    choices = audit["choices"]
+    if not choices:
+        return ""
+    rows = "\n".join(f"| {name} | {choice['value']} | {choice['reason']} |" for name, choice in choices.items())
+    return f"\n\nChosen automatically, with the reason:\n\n| what | value | why |\n|---|---|---|\n{rows}"
+
+
+def _measured(audit: Mapping[str, Any]) -> str:
+    rows = [f"| {line['what']} | {line['base']} | {line['tuned']} | {line['note']} |" for line in audit["measured"]]
+    if not rows:
+        return "Nothing: this run has no evaluation."
+    return "| on the same items | base | tuned | note |\n|---|---|---|---|\n" + "\n".join(rows)
