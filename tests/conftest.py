@@ -21,6 +21,15 @@ def realdata() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def default_model() -> Path:
+    """The folder of the default model (about 270 MB), prepared once in data/models as `make test` does; for slow tests."""
+    from core.model.resolve import prepare_default
+    from core.progress import SilentProgress
+
+    return prepare_default(Settings().models, SilentProgress()).folder
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings whose home is a fresh, empty folder."""

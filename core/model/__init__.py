@@ -1,0 +1,1 @@
+"""Room 2: which model, which template, how records become tokens, and does it fit."""
