@@ -1,0 +1,1 @@
+"""The screens: what a person sees and clicks. They call core.studio and never load a model library."""

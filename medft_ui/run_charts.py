@@ -1,0 +1,168 @@
+"""Turns a run's history into the four live charts, which share one axis, and says each in words.
+
+It does not know: components, how a run is followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from core.jobs.series import Series as History
+from core.jobs.snapshot import Snapshot
+from medft_ui import text, units
+from medft_ui.charts import Chart, Series, smooth
+
+Axis = Literal["steps", "minutes"]
+EMPTY = History()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the person wants the charts.
+
+    Args:
+        axis: Whether they run along optimizer steps or minutes.
+        smoothing: How much of the past the train loss keeps, 0 to below 1.
+        log_scale: Whether the loss axis is logarithmic.
+    """
+
+    axis: Axis = "steps"
+    smoothing: float = 0.6
+    log_scale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the four charts have in common."""
+
+    view: View
+    keep: str
+    title: str
+    whole: tuple[float, float] | None
+
+    def x(self, history: History) -> list[float]:
+        """Positions of a history's points along the axis."""
+        return list(history.steps) if self.view.axis == "steps" else [seconds / 60 for seconds in history.elapsed_s]
+
+    def chart(
+        self, title: str, summary: str, y_title: str, series: list[Series], from_zero: bool = False, log: bool = False
+    ) -> Chart:
+        """Make a chart on the shared axis."""
+        return Chart(title, summary, self.keep, self.title, y_title, tuple(series), self.whole, log, from_zero)
+
+
+def charts(snapshot: Snapshot, view: View, forecast_gib: float | None) -> tuple[Chart, Chart, Chart, Chart]:
+    """Draw a run.
+
+    Args:
+        snapshot: The run as it is now.
+        view: How the person wants it drawn.
+        forecast_gib: The memory that was forecast before the start; None if it was not.
+
+    Returns:
+        Loss, memory, tokens per second, learning rate.
+    """
+    history, frame = snapshot.history, _frame(snapshot, view)
+    return (
+        _loss(history, frame),
+        _memory(history, frame, forecast_gib),
+        _speed(history, frame),
+        _rate(history, frame),
+    )
+
+
+def memory_history(history: Mapping[str, History]) -> tuple[str, History]:
+    """Find the memory that matters: the GPU's where there is one, else the process'."""
+    gpu = history.get("gpu_used_gib", EMPTY)
+    return (text.Monitor.GPU_MEMORY, gpu) if len(gpu) else (text.Monitor.MEMORY, history.get("process_gib", EMPTY))
+
+
+def _frame(snapshot: Snapshot, view: View) -> Frame:
+    run = snapshot.job.id if snapshot.job else ""
+    if view.axis == "steps":
+        end: float = snapshot.total_steps
+        title = text.Monitor.STEPS_AXIS
+    else:
+        end = (snapshot.elapsed_s + (snapshot.eta_s or 0)) / 60
+        # a whole axis that moved each second would make the charts jump
+        end = 0 if snapshot.is_active else end
+        title = text.Monitor.MINUTES_AXIS
+    return Frame(view, f"{run} {view.axis} {view.log_scale}", title, (0, end) if end else None)
+
+
+def _loss(history: Mapping[str, History], frame: Frame) -> Chart:
+    train, evals = history.get("loss", EMPTY), history.get("eval_loss", EMPTY)
+    series = []
+    if frame.view.smoothing > 0 and len(train):
+        faint = Series(text.Monitor.RAW_LOSS, "--chart-train", frame.x(train), train.values, faint=True)
+        series = [
+            faint,
+            Series(
+                text.Monitor.TRAIN_LOSS, "--chart-train", frame.x(train), smooth(train.values, frame.view.smoothing)
+            ),
+        ]
+    elif len(train):
+        series = [Series(text.Monitor.TRAIN_LOSS, "--chart-train", frame.x(train), train.values)]
+    if len(evals):
+        series.append(
+            Series(text.Monitor.EVAL_LOSS, "--chart-eval", frame.x(evals), evals.values, dash="dot", markers=True)
+        )
+    return frame.chart(
+        text.Monitor.LOSS, loss_summary(train, evals), text.Monitor.LOSS_AXIS, series, log=frame.view.log_scale
+    )
+
+
+def loss_summary(train: History, evals: History) -> str:
+    """Say the loss chart in words."""
+    if not len(train):
+        return text.Monitor.NO_POINTS
+    words = text.Monitor.LOSS_SUMMARY.format(
+        first=units.loss(train.values[0]), last=units.loss(train.values[-1]), steps=units.count(train.steps[-1])
+    )
+    if len(evals):
+        best = min(range(len(evals)), key=lambda index: evals.values[index])
+        words += text.Monitor.EVAL_SUMMARY.format(
+            last=units.loss(evals.values[-1]),
+            step=units.count(evals.steps[-1]),
+            best=units.loss(evals.values[best]),
+            best_step=units.count(evals.steps[best]),
+        )
+    return words
+
+
+def _memory(history: Mapping[str, History], frame: Frame, forecast_gib: float | None) -> Chart:
+    title, used = memory_history(history)
+    x = frame.x(used)
+    series = [Series(text.Monitor.MEASURED, "--chart-memory", x, used.values)] if len(used) else []
+    if not len(used):
+        return frame.chart(title, text.Monitor.NO_POINTS, text.Monitor.MEMORY_AXIS, series, from_zero=True)
+    peak = max(used.values)
+    words = text.Monitor.MEMORY_SUMMARY.format(last=units.gib(used.values[-1]), peak=units.gib(peak))
+    if forecast_gib:
+        ends = list(frame.whole or (x[0], x[-1]))
+        series.append(Series(text.Monitor.FORECAST, "--chart-memory", ends, [forecast_gib, forecast_gib], dash="dash"))
+        error = units.percent(abs(peak - forecast_gib) / forecast_gib)
+        words += text.Monitor.FORECAST_SUMMARY.format(forecast=units.gib(forecast_gib), error=error)
+    return frame.chart(title, words, text.Monitor.MEMORY_AXIS, series, from_zero=True)
+
+
+def _speed(history: Mapping[str, History], frame: Frame) -> Chart:
+    speed = history.get("tokens_per_s", EMPTY)
+    words, series = text.Monitor.NO_POINTS, []
+    if len(speed):
+        mean = sum(speed.values) / len(speed)
+        words = text.Monitor.SPEED_SUMMARY.format(last=units.count(speed.values[-1]), mean=units.count(mean))
+        series = [Series(text.Monitor.SPEED, "--chart-other", frame.x(speed), speed.values)]
+    return frame.chart(text.Monitor.SPEED, words, text.Monitor.SPEED_ASIDE, series, from_zero=True)
+
+
+def _rate(history: Mapping[str, History], frame: Frame) -> Chart:
+    rate = history.get("learning_rate", EMPTY)
+    words, series = text.Monitor.NO_POINTS, []
+    if len(rate):
+        last, peak = units.learning_rate(rate.values[-1]), units.learning_rate(max(rate.values))
+        words = text.Monitor.RATE_SUMMARY.format(last=last, peak=peak)
+        series = [Series(text.Monitor.RATE, "--chart-other", frame.x(rate), rate.values)]
+    return frame.chart(text.Monitor.RATE, words, text.Monitor.RATE, series, from_zero=True)

@@ -1,0 +1,162 @@
+"""The column beside every screen: what the machine is doing, how long it will take, how to stop it.
+
+It does not know: how a run is followed, which screen is open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from core.jobs.gpu import DeviceStatus
+from core.jobs.snapshot import Snapshot
+from medft_ui import parts, text, units
+from medft_ui.errors import shown
+
+if TYPE_CHECKING:
+    from core.dataset.store import Dataset
+
+    from core.studio import Studio
+
+
+@dataclass(frozen=True, slots=True)
+class Sidebar:
+    """Its components; ``live`` are those that the poll updates, in the order of ``updates``."""
+
+    tiles: gr.HTML
+    dataset: gr.HTML
+    pause: gr.Button
+    stop: gr.Button
+    resume: gr.Button
+    ask: gr.Column
+
+    @property
+    def live(self) -> list[gr.components.Component]:
+        """What the poll updates."""
+        return [self.tiles, self.dataset, self.pause, self.stop, self.resume, self.ask]
+
+
+def build(studio: Studio) -> Sidebar:
+    """Lay out the sidebar and wire its buttons."""
+    with gr.Sidebar(label=text.App.SIDEBAR, width=272, elem_classes="mf-sidebar"):
+        gr.HTML(f'<div class="brand"><b>{escape(text.App.TITLE)}</b><span>{escape(text.App.CLAIM)}</span></div>')
+        tiles = gr.HTML(label=text.App.SIDEBAR)
+        with gr.Row(elem_classes="actions"):
+            pause = gr.Button(text.Sidebar.PAUSE, size="sm", visible=False)
+            stop = gr.Button(text.Sidebar.STOP, size="sm", visible=False)
+            resume = gr.Button(text.Sidebar.RESUME, size="sm", visible=False)
+        with gr.Column(visible=False, elem_classes="tile ask") as ask:
+            gr.HTML(parts.note(text.Sidebar.ASK))
+            keep = gr.Button(text.Sidebar.KEEP, size="sm")
+            discard = gr.Button(text.Sidebar.DISCARD, size="sm", variant="stop")
+            go_on = gr.Button(text.Sidebar.GO_ON, size="sm")
+        dataset = gr.HTML(label=text.Sidebar.DATASET)
+        gr.HTML(f'<div class="disclaimer">{escape(text.App.DISCLAIMER)}</div>', elem_classes="last")
+
+    @shown
+    def stop_and_keep() -> dict[str, Any]:
+        stop_active(studio, keep=True)
+        return gr.update(visible=False)
+
+    @shown
+    def discard_run() -> dict[str, Any]:
+        stop_active(studio, keep=False)
+        return gr.update(visible=False)
+
+    @shown
+    def resume_newest() -> None:
+        snapshot = studio.snapshot(None)
+        if snapshot.job is not None:
+            studio.resume_training(snapshot.job.id)
+            gr.Info(text.Monitor.RESUMED_TOAST)
+
+    stop.click(lambda: gr.update(visible=True), outputs=ask, queue=False, api_visibility="private")
+    go_on.click(lambda: gr.update(visible=False), outputs=ask, queue=False, api_visibility="private")
+    gr.on([pause.click, keep.click], stop_and_keep, outputs=ask, queue=False, api_visibility="private")
+    discard.click(discard_run, outputs=ask, queue=False, api_visibility="private")
+    resume.click(resume_newest, queue=False, api_visibility="private")
+    return Sidebar(tiles, dataset, pause, stop, resume, ask)
+
+
+def stop_active(studio: Studio, keep: bool) -> None:
+    """Stop the run that is active now, if there is one, and say what happens next."""
+    snapshot = studio.snapshot(None)
+    if snapshot.job is not None and snapshot.job.is_active:
+        studio.stop_training(snapshot.job.id, keep)
+        gr.Info(text.Monitor.PAUSED_TOAST if keep else text.Monitor.DISCARD_TOAST)
+
+
+def updates(snapshot: Snapshot, device: DeviceStatus, dataset: Dataset | None) -> list[Any]:
+    """Return what ``Sidebar.live`` shows now."""
+    active = snapshot.job is not None and snapshot.job.is_active
+    stoppable = active and snapshot.state != "stopping"
+    resumable = not active and snapshot.resumable
+    ask = gr.skip() if stoppable else gr.update(visible=False)
+    buttons = [gr.update(visible=stoppable), gr.update(visible=stoppable), gr.update(visible=resumable)]
+    tiles = f'<div class="tiles">{_device_tile(snapshot, device)}{_job_tile(snapshot)}</div>'
+    return [tiles, _dataset_tile(dataset), *buttons, ask]
+
+
+def _tile(over: str, body: str, extra: str = "") -> str:
+    return f'<section class="tile {extra}" aria-label="{escape(over, True)}"><div class="over">{escape(over)}</div>{body}</section>'
+
+
+def _device_tile(snapshot: Snapshot, device: DeviceStatus) -> str:
+    said = [text.Sidebar.MEMORY.format(used=units.gib(device.used_gib), total=units.gib(device.total_gib))]
+    if device.utilisation_percent is not None:
+        said.append(text.Sidebar.BUSY.format(percent=units.percent(device.utilisation_percent / 100)))
+    if device.temperature_c is not None:
+        said.append(text.Sidebar.TEMPERATURE.format(degrees=f"{device.temperature_c:.0f}"))
+    if snapshot.job is None or not snapshot.job.is_active:
+        said.append(text.Sidebar.IDLE)
+    share = device.used_gib / device.total_gib if device.total_gib else 0.0
+    return _tile(
+        text.Sidebar.DEVICE,
+        f'<div class="big">{escape(device.name)}</div>{parts.bar(share, text.Sidebar.MEMORY_LABEL)}'
+        f'<p class="small">{escape(" · ".join(said))}</p>',
+    )
+
+
+def _job_tile(snapshot: Snapshot) -> str:
+    job = snapshot.job
+    if job is None:
+        return _tile(text.Sidebar.NOTHING, f'<div class="big">{escape(text.Sidebar.NOTHING_HINT)}</div>')
+    word, _ = text.STATES[job.state]
+    over = f"{word} · {job.name}"
+    if not job.is_active:
+        error = snapshot.error.message if snapshot.error else text.STATE_HINTS[job.state]
+        bad = "bad" if snapshot.state in ("failed", "interrupted") else ""
+        return _tile(over, f'<p class="small">{escape(error)}</p>', bad)
+    return _tile(over, _progress(snapshot))
+
+
+def _progress(snapshot: Snapshot) -> str:
+    share = snapshot.step / snapshot.total_steps if snapshot.total_steps else -1.0
+    phase = snapshot.phase.name if snapshot.phase else text.STATES["starting"][0]
+    first, second = [], []
+    if snapshot.total_steps:
+        first.append(text.Sidebar.STEP.format(step=units.count(snapshot.step), total=units.count(snapshot.total_steps)))
+    if snapshot.eta_s is not None:
+        first.append(text.Sidebar.LEFT.format(time=units.duration(snapshot.eta_s)))
+    if snapshot.tokens_per_s:
+        second.append(text.Sidebar.TOKENS.format(tokens=units.count(snapshot.tokens_per_s)))
+    if "eval_loss" in snapshot.metrics:
+        second.append(text.Sidebar.EVAL.format(loss=units.loss(snapshot.metrics["eval_loss"])))
+    third = [phase] if share >= 0 else []
+    lines = "".join(f'<p class="small">{escape(" · ".join(line))}</p>' for line in (first, second, third) if line)
+    huge = units.percent(share) if share >= 0 else phase
+    return f'<div class="huge">{escape(huge)}</div>{parts.bar(share, text.Sidebar.PROGRESS_LABEL)}{lines}'
+
+
+def _dataset_tile(dataset: Dataset | None) -> str:
+    if dataset is None:
+        return _tile(text.Sidebar.DATASET, f'<p class="small">{escape(text.Sidebar.NO_DATASET)}</p>', "dataset")
+    rows = text.Sidebar.ROWS.format(train=units.count(dataset.train_rows), eval=units.count(dataset.eval_rows))
+    return _tile(
+        text.Sidebar.DATASET,
+        f'<div class="big">{escape(dataset.name)}</div><p class="small">{escape(rows)}</p>',
+        "dataset",
+    )

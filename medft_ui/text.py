@@ -1,0 +1,180 @@
+"""Every visible string of the screens, in plain English, so that it can be read in one place and translated.
+
+Strings with {names} are filled with ``str.format``. The long texts of the Help screen stand in help_text.py.
+It does not know: where a string is shown.
+"""
+
+from __future__ import annotations
+
+SAFETY = (
+    "Research tool, not a medical device. Answers may be wrong: a health professional must review them. "
+    "Do not enter patient data. In an emergency call your local emergency number."
+)
+
+
+class App:
+    """The frame."""
+
+    TITLE = "MedFT Studio"
+    CLAIM = "teach a model medicine, honestly"
+    DISCLAIMER = "Research tool, not a medical device. No patient data. Answers may be wrong: a professional reviews."
+    DATA, TRAIN, MONITOR, CHAT, EXPORT, HELP = "Data", "Train", "Monitor", "Chat", "Export", "Help"
+    READY = "MedFT Studio is ready: {address}   (Ctrl+C ends it; a run that trains goes on)"
+    LOGIN = "Sign in to MedFT Studio"
+    SIDEBAR = "What the machine is doing"
+
+
+class Errors:
+    """Messages about errors that no room has words for."""
+
+    TITLE = "This did not work"
+    BUG_TITLE = "Something unexpected happened"
+    BUG = "This is a fault of the app, not yours ({kind}). What it was doing is in the log of the terminal. Try again; nothing was lost."
+    PORT_TAKEN = "Port {port} on {host} is already in use."
+    PORT_TAKEN_HINT = "Stop the program that uses it, or choose another port: python app.py --port {other}"
+    BAD_HOST = "The app cannot listen on {host}."
+    BAD_HOST_HINT = "Use 127.0.0.1, or an address of this machine."
+    NO_LOGIN = "The app would be reachable from other machines without a login."
+    NO_LOGIN_HINT = (
+        "Set MEDFT_USER and MEDFT_PASSWORD (8 characters or more) in the environment, or leave out --host and --share."
+    )
+    FOREIGN_FILE = "This file was not uploaded here."
+    FOREIGN_FILE_HINT = "Upload the file first, then pass what the upload returned."
+    TOO_MANY = "Too many wrong passwords."
+    WHICH = "{value!r} is not one of base, tuned, both."
+    WHICH_HINT = "Pass which as base, tuned or both."
+    HISTORY = "The history must be a list of messages with role and content."
+    HISTORY_HINT = 'Pass for example [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}].'
+    NO_FILE = "No file was chosen."
+    NO_FILE_HINT = "Drop a file with questions and answers first."
+    NO_RUN = "There is no trained run yet."
+    NO_RUN_HINT = "Train one first: the quick demo on the Data screen takes a few minutes."
+    NO_MESSAGE = "The question is empty."
+    NO_MESSAGE_HINT = "Type a question first."
+
+
+class Sidebar:
+    """The column that always answers: what, how long, how to stop."""
+
+    DEVICE = "Device"
+    MEMORY = "{used} of {total} used"
+    BUSY = "{percent} busy"
+    TEMPERATURE = "{degrees} °C"
+    IDLE = "idle"
+    NOTHING = "Nothing running"
+    NOTHING_HINT = "Start a run on the Train screen."
+    STEP = "step {step} of {total}"
+    LEFT = "{time} left"
+    TOKENS = "{tokens} tokens/s"
+    EVAL = "eval loss {loss}"
+    DATASET = "Data set"
+    ROWS = "{train} train · {eval} eval rows"
+    NO_DATASET = "none chosen yet"
+    PAUSE = "Pause"
+    STOP = "Stop…"
+    RESUME = "Resume"
+    ASK = "Keep what it has learnt, or delete this run?"
+    KEEP = "Stop and keep"
+    DISCARD = "Discard the run"
+    GO_ON = "Go on training"
+    MEMORY_LABEL = "Memory in use"
+    PROGRESS_LABEL = "Progress of the run"
+    ACTIONS = "Control the run"
+
+
+STATES = {
+    "queued": ("waiting", "info"),
+    "starting": ("starting", "info"),
+    "running": ("training", "good"),
+    "stopping": ("stopping", "look"),
+    "finished": ("finished", "good"),
+    "stopped": ("paused", "look"),
+    "failed": ("failed", "bad"),
+    "interrupted": ("interrupted", "bad"),
+}
+STATE_HINTS = {
+    "queued": "It starts when the machine is free.",
+    "starting": "Loading the model; the first step follows soon.",
+    "running": "You can close or reload this page: the run goes on.",
+    "stopping": "It saves a checkpoint at the next step and then ends.",
+    "finished": "Talk to it on the Chat screen, or take the adapter home on Export.",
+    "stopped": "Resume continues from its last checkpoint.",
+    "failed": "The reason stands below; the log has the details.",
+    "interrupted": "The app or the machine went away while it ran.",
+}
+
+
+class Monitor:
+    """The screen that shows how a run learns."""
+
+    PICK = "Run"
+    PICK_TITLE = "Which run is shown?"
+    PICK_ASIDE = "every run stays here, with its own settings"
+    PICK_INFO = "The newest run follows by itself."
+    LATEST = "Newest run"
+    EMPTY_TITLE = "Nothing has been trained yet"
+    EMPTY = "The sample data set and a small model are ready. The quick demo takes a few minutes, even without a GPU."
+    START_DEMO = "Start the quick demo"
+    CONTROLS = "How the charts are drawn"
+    AXIS = "Along the axis"
+    AXIS_STEPS, AXIS_MINUTES = "Steps", "Minutes"
+    SMOOTHING = "Smoothing of the train loss"
+    LOG_SCALE = "Logarithmic loss"
+    LOSS = "Loss"
+    LOSS_ASIDE = "lower is better"
+    TRAIN_LOSS, RAW_LOSS, EVAL_LOSS = "train", "train, each step", "eval (held out)"
+    LOSS_AXIS = "loss per trained token"
+    MEMORY = "Memory"
+    GPU_MEMORY = "GPU memory"
+    MEMORY_ASIDE = "GiB, measured each second; dashed: the forecast before the start"
+    MEMORY_AXIS = "GiB"
+    MEASURED, FORECAST = "measured", "forecast"
+    SPEED = "Speed"
+    SPEED_ASIDE = "tokens per second"
+    RATE = "Learning rate"
+    RATE_ASIDE = "rises while warming up, then falls as planned"
+    STEPS_AXIS, MINUTES_AXIS = "optimizer step", "minutes since the start"
+    NUMBERS = "Numbers now"
+    N_TRAIN, N_EVAL, N_BEST, N_RATE = "Train loss", "Eval loss", "Best eval loss", "Learning rate"
+    N_SPEED, N_LEFT, N_MEMORY, N_STEP = "Tokens/s", "Time left", "Memory, peak", "Step"
+    AT_STEP = "{value} at step {step}"
+    SAMPLES = "How its answers change"
+    SAMPLES_NONE = "Sample answers appear at the first evaluation."
+    SAMPLES_COLUMNS = ("Step", "Answer")
+    SETTINGS = "Settings of this run, and why"
+    SETTING_COLUMNS = ("Setting", "Value")
+    CHOICES = "Chosen automatically"
+    LOG = "Log"
+    LOG_EMPTY = "Nothing has been logged yet."
+    LOG_LABEL = "The last lines of the run's log"
+    NO_POINTS = "No numbers yet: the first appear after the first step."
+    LOSS_SUMMARY = "Train loss went from {first} to {last} over {steps} steps."
+    EVAL_SUMMARY = " Eval loss is {last} at step {step}; the lowest was {best} at step {best_step}."
+    MEMORY_SUMMARY = "{last} now, at most {peak}."
+    FORECAST_SUMMARY = " The forecast was {forecast} ({error} off)."
+    SPEED_SUMMARY = "{last} tokens per second now, {mean} on average."
+    RATE_SUMMARY = "Now {last}, at most {peak}."
+    STARTED = "started {time}"
+    LAST_WORDS = "Last words of the process"
+    PAUSED_TOAST = "Pausing: it saves a checkpoint at the next step, then ends. Resume continues from there."
+    DISCARD_TOAST = "Discarding: the run ends and its checkpoints are deleted."
+    RESUMED_TOAST = "Resumed from the last whole checkpoint."
+    ELAPSED = "Elapsed"
+
+
+class Reading:
+    """What the loss curve says, in words."""
+
+    WAITING = ("waiting", "The curve is read from the second evaluation on.")
+    LEARNING = ("learning", "Eval loss still falls; best so far at step {best_step}.")
+    LEVEL = (
+        "levelling off",
+        "Eval loss has hardly moved since step {best_step}: more epochs of the same will add little.",
+    )
+    OVERFITTING = (
+        "overfitting",
+        "Eval loss has risen since step {best_step} while train loss falls: it learns the rows by heart. "
+        "Stop here or use fewer epochs; the best state is the one at step {best_step}.",
+    )
+    DIVERGED = ("diverged", "The loss has broken away. Stop, and use a lower learning rate.")
+    NO_BETTER = ("no better", "Eval loss is not below where it began. Look at the data, or try another learning rate.")
