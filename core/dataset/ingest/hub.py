@@ -1,0 +1,101 @@
+"""A Hugging Face data set as an Upload, through the ``datasets`` library.
+
+    read_hub("owner/name", config, split)  ·  read_hub("/a/local/folder", split="train")
+
+Loading scripts are never run (``datasets`` 4 has none left, and no option here switches them on).
+It does not know: what a column means; tokens (the Hub's own login is used).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from core.dataset.ingest.source import Limits, Row, SourceFile, Table, Upload, cells
+from core.errors import UploadError
+
+_BATCH = 500
+
+
+def read_hub(
+    dataset_id: str,
+    config: str = "",
+    split: str = "train",
+    revision: str = "",
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Upload:
+    """Load one split of a data set from the Hub, the local cache or a folder.
+
+    Args:
+        dataset_id: ``owner/name``, or a local folder with data files.
+        config: The subset's name; empty for the only or default one.
+        split: Which split.
+        revision: A commit or tag to pin; empty for the newest.
+        limits: Only ``sample_rows`` applies: the library keeps rows on disk.
+
+    Raises:
+        UploadError: if it does not exist, is gated, needs a config, has no such split, or cannot be reached.
+    """
+    name = dataset_id.strip()
+    if not name:
+        raise UploadError("No data set is named.", "Type its id, for example owner/name.")
+    table = _load(name, config.strip(), split.strip() or "train", revision.strip())
+    if not len(table):
+        raise UploadError(f"{name} holds no rows in the split {split}.", "Choose another split.")
+    columns = tuple(table.column_names)
+    title = f"{name}:{split}" if not config else f"{name}/{config}:{split}"
+    notes = (f"Rows come from the split {split} of {name}.",)
+    size = int(getattr(table, "dataset_size", None) or table.data.nbytes)
+    file = SourceFile(title, "hub", size, "", "", _hash(table, title), notes)
+    sample = tuple(row for _, row in zip(range(limits.sample_rows), _rows(table, title), strict=False))
+    return Upload((file,), columns, sample, notes, (Table(file, lambda: _rows(table, title), columns),))
+
+
+def _load(name: str, config: str, split: str, revision: str) -> Any:
+    # datasets imports pandas and pyarrow, which takes seconds.
+    import datasets  # noqa: PLC0415
+
+    try:
+        return datasets.load_dataset(name, config or None, split=split, revision=revision or None)
+    except datasets.exceptions.DatasetNotFoundError as error:
+        raise UploadError(
+            f"There is no data set named {name} that you may read.",
+            "Check the spelling; if it is gated, accept its terms on its page and log in with `hf auth login`.",
+        ) from error
+    except ValueError as error:
+        raise UploadError(
+            f"{name} cannot be loaded as asked: {_first_line(error)}", "Give its config and split."
+        ) from error
+    except Exception as error:
+        # The library lets through the errors of every layer below it: network, file formats, Arrow.
+        raise UploadError(
+            f"{name} could not be loaded ({type(error).__name__}).",
+            "Check the connection and that the data set has data files; or download its files and upload them.",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    line = next(iter(str(error).splitlines()), "").strip()
+    return line[:200] if line.endswith((".", "]", ")")) else f"{line[:200]}."
+
+
+def _rows(table: Any, title: str) -> Iterator[Row]:
+    position = 0
+    for start in range(0, len(table), _BATCH):
+        batch = table[start : start + _BATCH]
+        names = list(batch)
+        for values in zip(*batch.values(), strict=True):
+            position += 1
+            yield Row(cells(dict(zip(names, values, strict=True))), title, position)
+
+
+def _hash(table: Any, title: str) -> str:
+    """Hash the rows, so that the same rows have the same hash wherever they were cached."""
+    digest = hashlib.sha256()
+    for row in _rows(table, title):
+        digest.update(orjson.dumps(row.values, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS))
+    return digest.hexdigest()

@@ -1,0 +1,198 @@
+"""Where the rows lie in a JSON document.
+
+    document  →  Shape(kind, paths)  →  rows
+
+    list      [row, …]                          paths ((),)
+    nested    {"questions": [row, …], …}        paths (("questions",),), one path for each list of rows
+    keyed     {"123": row, "124": row, …}       the key becomes the column ``key``
+    columns   {"question": [cell, …], …}
+    squad     [{"paragraphs": [{"context", "qas"}]}]    one row for each question
+    single    one object, one row
+
+It does not know: files, encodings, what a column means.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["list", "keyed", "columns", "squad", "single"]
+_LOOK = 50
+_DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where rows lie.
+
+    Args:
+        kind: How they are kept.
+        paths: Keys from the document's root to each list or object of rows.
+        notes: What a person should know.
+    """
+
+    kind: Kind
+    paths: tuple[tuple[str, ...], ...] = ((),)
+    notes: tuple[str, ...] = ()
+
+    def first(self) -> Shape:
+        """The same with its first path only."""
+        return dataclasses.replace(self, paths=self.paths[:1])
+
+    def place(self) -> str:
+        """Name the place for a person."""
+        return f'"{".".join(self.paths[0])}"' if self.paths[0] else "the outer list"
+
+
+def find_shape(document: Any) -> Shape | None:
+    """Find the rows; None where there are none."""
+    return _find(document, ())
+
+
+def rows_of(document: Any, shape: Shape) -> Iterator[Any]:
+    """Give the rows of a parsed document."""
+    for path in shape.paths:
+        place = document
+        for key in path:
+            place = place[key]
+        if shape.kind == "keyed":
+            for key, value in place.items():
+                yield from expand(value, shape, key)
+        elif shape.kind == "columns":
+            yield from _transposed(place)
+        elif shape.kind == "single":
+            yield place
+        else:
+            for value in place:
+                yield from expand(value, shape)
+
+
+def expand(value: Any, shape: Shape, key: str | None = None) -> Iterator[Any]:
+    """Give the row or rows that one item holds: SQuAD's articles hold many; a keyed row learns its key."""
+    if shape.kind == "squad" and isinstance(value, dict):
+        yield from _squad_rows(value)
+    elif key is not None and isinstance(value, dict):
+        yield value if "key" in value or "id" in value else {**value, "key": key}
+    else:
+        yield value
+
+
+def _find(value: Any, path: tuple[str, ...]) -> Shape | None:
+    if isinstance(value, list):
+        return _find_in_list(value, path)
+    if not isinstance(value, dict) or not value or len(path) > _DEEPEST:
+        return None
+    if _is_keyed(value):
+        return Shape("keyed", (path,), ("Rows are kept under their ids.",))
+    if _is_columns(value):
+        return Shape("columns", (path,), ("The file keeps one list for each column.",))
+    if _is_row(value):
+        return Shape("single", (path,))
+    return _find_below(value, path)
+
+
+def _find_in_list(value: list[Any], path: tuple[str, ...]) -> Shape | None:
+    items = value[:_LOOK]
+    objects = [item for item in items if isinstance(item, dict)]
+    if objects and all("paragraphs" in item for item in objects):
+        return Shape("squad", (path,), ("The file is built like SQuAD: articles, paragraphs, questions.",))
+    if not items or not (objects or all(isinstance(item, (list, str)) for item in items)):
+        return None
+    notes = (f'Rows are kept under "{".".join(path)}".',) if path else ()
+    return Shape("list", (path,), notes)
+
+
+def _find_below(value: dict[str, Any], path: tuple[str, ...]) -> Shape | None:
+    """Look under each key; lists of rows of one kind under several keys are read one after the other."""
+    found = [shape for key, item in value.items() if (shape := _find(item, (*path, key))) and shape.kind != "single"]
+    found = [shape for shape in found if not _is_list_of_texts(value, shape, path)] or found
+    if not found:
+        single = [shape for key, item in value.items() if (shape := _find(item, (*path, key)))]
+        return single[0] if single else Shape("single", (path,))
+    main = max(found, key=lambda shape: len(_at(value, shape, path)))
+    same = [
+        shape for shape in found if shape.kind == main.kind and _alike(_at(value, shape, path), _at(value, main, path))
+    ]
+    paths = tuple(path for shape in same for path in shape.paths)
+    notes = () if len(paths) > 1 else same[0].notes
+    if len(paths) > 1:
+        notes += (f"Rows are kept under {_quoted(paths)}; all were read.",)
+    if left := tuple(path for shape in found if shape not in same for path in shape.paths):
+        notes += (f"What is kept under {_quoted(left)} has other columns and was left out.",)
+    return Shape(main.kind, paths, notes)
+
+
+def _quoted(paths: tuple[tuple[str, ...], ...]) -> str:
+    return ", ".join(f'"{".".join(path)}"' for path in paths[:6]) + (" and others" if len(paths) > 6 else "")
+
+
+def _at(value: Any, shape: Shape, path: tuple[str, ...]) -> Any:
+    for key in shape.paths[0][len(path) :]:
+        value = value[key]
+    return value
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two lists (or keyed objects) of rows share at least half of their columns."""
+    first, second = (next(iter(rows.values() if isinstance(rows, dict) else rows), None) for rows in (one, other))
+    if not isinstance(first, dict) or not isinstance(second, dict):
+        return type(first) is type(second)
+    return 2 * len(set(first) & set(second)) >= max(len(first), len(second))
+
+
+def _is_list_of_texts(value: dict[str, Any], shape: Shape, path: tuple[str, ...]) -> bool:
+    place = _at(value, shape, path)
+    return isinstance(place, list) and not any(isinstance(item, dict) for item in place[:_LOOK])
+
+
+def _is_keyed(value: dict[str, Any]) -> bool:
+    """Whether every value is an object and they share columns: {"1": {…}, "2": {…}}."""
+    items = list(value.values())[:_LOOK]
+    if len(value) < 2 or not all(isinstance(item, dict) and item for item in items):
+        return False
+    if any(isinstance(inner, dict) for item in items for inner in item.values()) and len(value) < 3:
+        return False
+    names = [set(item) for item in items]
+    return len(set.intersection(*names)) >= max(1, 0.5 * max(map(len, names))) and not _is_columns(value)
+
+
+def _is_columns(value: dict[str, Any]) -> bool:
+    """Whether the object keeps one list, or one {index: cell} object as pandas writes it, for each column."""
+    items = list(value.values())
+    if len(items) < 2:
+        return False
+    if all(isinstance(item, list) for item in items):
+        plain = not any(isinstance(inner, dict) for item in items for inner in item[:3])
+        return plain and len({len(item) for item in items}) == 1 and len(items[0]) > 0
+    if all(isinstance(item, dict) and item for item in items):
+        keys = [tuple(item) for item in items]
+        return len(set(keys)) == 1 and all(key.isdecimal() for key in keys[0]) and len(items) <= len(keys[0]) + 20
+    return False
+
+
+def _is_row(value: dict[str, Any]) -> bool:
+    """Whether the object is itself one row: most of its values are texts or numbers, and two or more."""
+    plain = [item for item in value.values() if isinstance(item, (str, int, float))]
+    lists = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
+    turns = [items for items in lists if any(key in items[0] for key in ("role", "from", "content", "value"))]
+    return bool(turns) or (len(plain) >= 2 and not lists)
+
+
+def _transposed(place: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Turn columns into rows."""
+    columns = {name: list(item.values()) if isinstance(item, dict) else item for name, item in place.items()}
+    for values in zip(*columns.values(), strict=False):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _squad_rows(article: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """One row for each question of each paragraph; impossible questions have an empty answer."""
+    for paragraph in article.get("paragraphs") or ():
+        if not isinstance(paragraph, dict):
+            continue
+        for question in paragraph.get("qas") or ():
+            if isinstance(question, dict):
+                yield {"title": article.get("title", ""), "context": paragraph.get("context", ""), **question}

@@ -1,0 +1,141 @@
+"""Cells that are not plain text: lists of turns, lists of alternatives, objects around a text.
+
+    [{"from": "human", "value": …}, …] · [{"role": "user", "content": …}, …] · ["问：…", "答：…"]  →  turns
+
+It does not know: columns, records.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+from core.dataset.mapping.chat_text import Turn, split_turns
+from core.records import Role
+
+_ROLES: dict[str, Role] = {
+    **dict.fromkeys(("user", "human", "prompter", "patient", "question", "client", "instruction", "input"), "user"),
+    **dict.fromkeys(
+        ("assistant", "gpt", "bot", "ai", "model", "doctor", "answer", "chatgpt", "output", "bing"), "assistant"
+    ),
+    **dict.fromkeys(("system", "developer"), "system"),
+}
+_WHO = ("role", "from", "speaker", "author", "sender")
+_WHAT = ("content", "value", "text", "message", "utterance")
+_TEXT_KEYS = ("text", "content", "value", "answer", "answer_text", "body")
+_LITERAL_LIMIT = 200_000
+
+
+def unpacked(value: Any) -> Any:
+    """Open a text that is a written-out list or object, as CSV exports leave it; anything else stays."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if not (2 < len(text) < _LITERAL_LIMIT and text[0] + text[-1] in ("[]", "{}")):
+        return value
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        # Literals only: names and calls are errors, nothing is run.
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return value
+
+
+def is_conversation(value: Any) -> bool:
+    """Whether a cell is a list of turns with a user and an assistant, or of a user alone."""
+    opened = unpacked(value)
+    return isinstance(opened, list) and len(opened) > 0 and any(role == "user" for role, _ in turns_of(opened))
+
+
+def is_sharegpt(value: Any) -> bool:
+    """Whether the turns are written as from and value."""
+    opened = unpacked(value)
+    return isinstance(opened, list) and bool(opened) and isinstance(opened[0], dict) and "from" in opened[0]
+
+
+def turns_of(value: Any) -> list[Turn]:
+    """Give the turns of a cell; neighbouring turns of one speaker are joined. Empty if it holds none."""
+    opened = unpacked(value)
+    if not isinstance(opened, list):
+        return split_turns(opened) if isinstance(opened, str) else []
+    if opened and all(isinstance(item, str) for item in opened):
+        return split_turns("\n".join(opened))
+    result: list[Turn] = []
+    for item in opened:
+        turn = _turn(item)
+        if turn is None:
+            return []
+        if not turn[1]:
+            continue
+        if result and result[-1][0] == turn[0]:
+            result[-1] = (turn[0], f"{result[-1][1]}\n\n{turn[1]}")
+        else:
+            result.append(turn)
+    return result
+
+
+def _turn(item: Any) -> Turn | None:
+    """Read one turn; None if it is none, or if a speaker is unknown (a tool, for example)."""
+    if not isinstance(item, dict):
+        return None
+    who = next((item[key] for key in _WHO if isinstance(item.get(key), str)), None)
+    what = next((item[key] for key in _WHAT if item.get(key) is not None), None)
+    role = _ROLES.get(who.strip().lower()) if who is not None else None
+    if role is None or what is None:
+        return None
+    return role, plain_text(what).strip()
+
+
+def plain_text(value: Any) -> str:
+    """Give a cell as text: of a list of alternatives the first, of an object its text.
+
+    A list of content parts ({"type": "text", "text": …}) is joined.
+    """
+    for _ in range(6):
+        if isinstance(value, str):
+            return value
+        if value is None or value != value:
+            return ""
+        if isinstance(value, dict):
+            inner = next((value[key] for key in _TEXT_KEYS if key in value), None)
+            if inner is None:
+                return json.dumps(value, ensure_ascii=False, default=str)
+            value = inner
+        elif isinstance(value, (list, tuple)):
+            parts = [
+                item["text"]
+                for item in value
+                if isinstance(item, dict) and item.get("type") == "text" and "text" in item
+            ]
+            if parts:
+                return "\n".join(map(str, parts))
+            value = next((item for item in value if item not in (None, "", [], {})), "")
+        else:
+            return str(value)
+    return ""
+
+
+def all_text(value: Any) -> str:
+    """Give every text of a cell, in order, parted by empty lines: for context that came in pieces."""
+    pieces: list[str] = []
+    _gather(unpacked(value), pieces, 6)
+    return "\n\n".join(pieces)
+
+
+def _gather(value: Any, pieces: list[str], depth: int) -> None:
+    if isinstance(value, str):
+        if value.strip():
+            pieces.append(value.strip())
+    elif isinstance(value, (list, tuple)) and depth:
+        for item in value:
+            _gather(item, pieces, depth - 1)
+    elif isinstance(value, dict) and depth:
+        inner = next((value[key] for key in ("contexts", *_TEXT_KEYS) if key in value), None)
+        if inner is not None:
+            _gather(inner, pieces, depth - 1)
+    elif isinstance(value, (int, float)):
+        pieces.append(str(value))
