@@ -1,0 +1,217 @@
+"""How much memory a training set-up takes, before anything is loaded: forecast(shape, setup) → MemoryForecast.
+
+Weights, adapter and optimizer are counted exactly; activations per token and layer are modelled in the widths of the
+tensors that each engine keeps for the backward pass, with factors fitted to measured peaks (docs/decisions/010).
+It does not know: which set-up is wise (plan.py), data sets, the machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.config import Optimizer, Precision, Quantisation
+from core.model.device import GIB
+from core.model.shape import ATTENTION_LAYERS, ModelShape
+
+EngineName = Literal["unsloth", "transformers"]
+Attention = Literal["varlen", "per_example", "padded"]
+
+# bitsandbytes: 4-bit values in blocks of 64, each with an 8-bit scale, whose own scales (float32) serve 256 blocks.
+NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
+INT8_BYTES = 1.0
+OPTIMIZER_BYTES = {"adamw": 8.0, "adamw_8bit": 2.0}
+# Logits exist for one slice of answer tokens at a time; the slice is cut so that its float32 logits stay below this.
+LOGITS_SLICE_BYTES = 2**28
+CUDA_CONTEXT_GIB = 0.6
+# Python, torch, transformers, peft and their CPU working buffers (resident memory measured after import).
+CPU_PROCESS_GIB = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationFactors:
+    """Tensors kept for the backward pass, per token and layer, counted in widths.
+
+    Args:
+        hidden: Tensors as wide as the residual stream.
+        intermediate: Tensors as wide as the MLP.
+        queries: Tensors as wide as all query heads together (keys and values expanded to them included).
+    """
+
+    hidden: float
+    intermediate: float
+    queries: float
+
+
+FACTORS: dict[tuple[str, EngineName], ActivationFactors] = {
+    ("cuda", "unsloth"): ActivationFactors(hidden=5.0, intermediate=2.0, queries=4.5),
+    ("cuda", "transformers"): ActivationFactors(hidden=16.0, intermediate=5.0, queries=6.5),
+    ("cpu", "transformers"): ActivationFactors(hidden=10.0, intermediate=4.0, queries=5.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything that decides how much memory a training step takes.
+
+    Args:
+        kind: ``cuda`` or ``cpu``.
+        engine: Which library trains.
+        quantisation: How the frozen linear layers are kept.
+        precision: Arithmetic; on a GPU also how unquantised weights are kept.
+        attention: ``varlen`` and ``per_example`` keep packed examples apart; ``padded`` fills rows up.
+        checkpointing: Whether activations are recomputed.
+        optimizer: Which AdamW.
+        row_tokens: Longest row of a forward pass, in tokens.
+        batch_rows: Rows in one forward pass.
+        rank: LoRA rank.
+        targets: Linear layers that get an adapter.
+        dora: Whether the adapter also learns magnitudes.
+    """
+
+    kind: Literal["cuda", "cpu"]
+    engine: EngineName
+    quantisation: Quantisation
+    precision: Precision
+    attention: Attention
+    checkpointing: bool
+    optimizer: Optimizer
+    row_tokens: int
+    batch_rows: int
+    rank: int
+    targets: tuple[str, ...]
+    dora: bool = False
+
+    @property
+    def forward_tokens(self) -> int:
+        """Tokens in one forward pass, padding included."""
+        return self.row_tokens * self.batch_rows
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of one unquantised weight: on a CPU weights stay float32, because casting them each step is slow."""
+        return 4 if self.kind == "cpu" or self.precision == "fp32" else 2
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of one activation."""
+        return 4 if self.precision == "fp32" else 2
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryForecast:
+    """Memory by what it is for, in GiB.
+
+    Args:
+        attention_weights: Frozen q, k, v and o projections.
+        mlp_weights: Frozen gate, up and down projections.
+        embedding_weights: Embedding, output layer and norms; never quantised.
+        adapter: LoRA weights and their gradients, float32.
+        optimizer: AdamW's two moments.
+        activations: What the forward pass keeps for the backward pass.
+        working: Gradients in flight, one layer's recomputation, dequantised weights.
+        logits: One slice of the loss.
+        context: CUDA context, or the process itself on a CPU.
+    """
+
+    attention_weights: float
+    mlp_weights: float
+    embedding_weights: float
+    adapter: float
+    optimizer: float
+    activations: float
+    working: float
+    logits: float
+    context: float
+
+    @property
+    def total_gib(self) -> float:
+        """All of it."""
+        return self.tensors_gib + self.context
+
+    @property
+    def tensors_gib(self) -> float:
+        """What tensors take: the number to hold against torch's own peak."""
+        return sum(self.parts().values()) - self.context
+
+    def parts(self) -> dict[str, float]:
+        """Name → GIB, in the order of the docstring."""
+        return {name: float(getattr(self, name)) for name in self.__slots__}
+
+
+def forecast(shape: ModelShape, setup: Setup) -> MemoryForecast:
+    """Forecast the peak of a training step.
+
+    Args:
+        shape: The base model's sizes.
+        setup: How it is trained.
+    """
+    layers = shape.linear_layers()
+    attention = shape.layers * sum(a * b for name, (a, b) in layers.items() if name in ATTENTION_LAYERS)
+    mlp = shape.linear_parameters - attention
+    linear_bytes = _linear_bytes(setup)
+    trained = shape.lora_parameters(setup.rank, setup.targets)
+    if setup.dora:
+        trained += shape.layers * sum(layers[name][1] for name in setup.targets if name in layers)
+    return MemoryForecast(
+        attention_weights=attention * linear_bytes / GIB,
+        mlp_weights=mlp * linear_bytes / GIB,
+        embedding_weights=(shape.embedding_parameters + 2 * shape.layers * shape.hidden) * setup.weight_bytes / GIB,
+        adapter=trained * 8 / GIB,
+        optimizer=trained * OPTIMIZER_BYTES[setup.optimizer] / GIB,
+        activations=_activations(shape, setup) / GIB,
+        working=_working(shape, setup) / GIB,
+        logits=_logits(shape, setup) / GIB,
+        context=CUDA_CONTEXT_GIB if setup.kind == "cuda" else CPU_PROCESS_GIB,
+    )
+
+
+def _linear_bytes(setup: Setup) -> float:
+    """Bytes of one frozen weight of a linear layer."""
+    if setup.quantisation == "nf4":
+        return NF4_BYTES
+    return INT8_BYTES if setup.quantisation == "int8" else setup.weight_bytes
+
+
+def _layer_activations(shape: ModelShape, setup: Setup) -> float:
+    """Bytes that one decoder layer keeps for its backward pass."""
+    factors = FACTORS[setup.kind, setup.engine]
+    queries = shape.heads * shape.head_width
+    widths = factors.hidden * shape.hidden + factors.intermediate * shape.intermediate + factors.queries * queries
+    kept = setup.forward_tokens * widths * setup.activation_bytes
+    if setup.attention == "padded" and setup.kind == "cuda":
+        # A mask over padding drives torch to the kernel that also keeps it: one value a head group and pair of tokens.
+        kept += setup.batch_rows * setup.row_tokens**2 * setup.activation_bytes
+    if setup.dora:
+        # Weight-decomposed layers keep the dense update's norm input for each target (Liu et al. 2024, section 4.3).
+        kept += 2 * setup.forward_tokens * shape.hidden * setup.activation_bytes * len(setup.targets)
+    return kept
+
+
+def _activations(shape: ModelShape, setup: Setup) -> float:
+    """Bytes kept by all layers; with checkpointing only each layer's input (Unsloth moves it to main memory)."""
+    if not setup.checkpointing:
+        return shape.layers * _layer_activations(shape, setup)
+    if setup.engine == "unsloth":
+        return 2 * setup.forward_tokens * shape.hidden * setup.activation_bytes
+    return shape.layers * setup.forward_tokens * shape.hidden * setup.activation_bytes
+
+
+def _working(shape: ModelShape, setup: Setup) -> float:
+    """Bytes alive for a moment in the backward pass."""
+    gradients = 3 * setup.forward_tokens * shape.intermediate * setup.activation_bytes
+    dequantised = 2 * shape.intermediate * shape.hidden * setup.activation_bytes if setup.quantisation != "none" else 0
+    recomputed = _layer_activations(shape, setup) if setup.checkpointing else 0.0
+    return gradients + dequantised + recomputed
+
+
+def logits_slice_tokens(vocabulary: int) -> int:
+    """Answer tokens whose logits are held at once."""
+    return max(64, LOGITS_SLICE_BYTES // (4 * vocabulary))
+
+
+def _logits(shape: ModelShape, setup: Setup) -> float:
+    """Bytes of one slice: logits in the compute format, float32 logits, their gradient; and the hidden gradients."""
+    tokens = min(logits_slice_tokens(shape.vocabulary), setup.forward_tokens)
+    hidden = 2 * setup.forward_tokens * shape.hidden * 4
+    return tokens * shape.vocabulary * (4 + 4 + setup.activation_bytes) + hidden
