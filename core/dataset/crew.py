@@ -1,0 +1,76 @@
+"""Work on pieces in several processes, answers in order, with never more than a few pieces under way.
+
+    with Crew() as crew:
+        for answer in crew.map(function, pieces): …
+
+A few pieces are worked on right here: starting a process takes longer. It does not know: what the work is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import TypeVar
+
+from core.errors import ResourceError
+
+T = TypeVar("T")
+R = TypeVar("R")
+_WORTH_A_PROCESS = 4
+_MOST_PROCESSES = 8
+
+
+class Crew:
+    """A few worker processes that start when they are first worth it."""
+
+    def __init__(self, processes: int = 0) -> None:
+        """Plan for this many processes; 0 means one for each processor core that this process may use, 8 at most."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._processes = processes or min(cores, _MOST_PROCESSES)
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def map(self, function: Callable[[T], R], pieces: Iterable[T]) -> Iterator[R]:
+        """Apply a function that can be imported to each piece.
+
+        Raises:
+            ResourceError: if the system killed a worker process.
+        """
+        rest = iter(pieces)
+        first = list(itertools.islice(rest, _WORTH_A_PROCESS))
+        if self._processes < 2 or (len(first) < _WORTH_A_PROCESS and not self._pool):
+            yield from map(function, itertools.chain(first, rest))
+            return
+        if not self._pool:
+            # Not fork: the app has threads, and some of its libraries hold locks in them.
+            self._pool = ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn"))
+        waiting: deque[Future[R]] = deque()
+        try:
+            for piece in itertools.chain(first, rest):
+                waiting.append(self._pool.submit(function, piece))
+                if len(waiting) > self._processes + 2:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise ResourceError(
+                "The system ended a process that cleans the rows, most likely because memory ran out.",
+                "Close other programs, or upload the file in parts.",
+            ) from error
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,152 @@
+"""The last cleaning step: looking for what may point to a patient in every row that stays.
+
+    screen(job, crew) → whether names and places were checked; the findings are written to the workspace
+
+A finding is kept by place, never by text. It does not know: how identifiers are found (identifiers/), who decides.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.dataset import identifiers
+from core.dataset.crew import Crew
+from core.dataset.identifiers import Finding
+from core.dataset.passes import Job, Rows, check_stop
+from core.dataset.rows import Tally
+from core.dataset.steps import MAX_EXAMPLES, STEP, Example
+from core.dataset.workspace import json_line
+from core.records import Record
+
+PIECE_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenPiece:
+    """Some rows to look through.
+
+    Args:
+        lines: Rows as JSON.
+        part: ``train`` or ``eval``.
+        names: Whether to look for names and places, else for patterns.
+    """
+
+    lines: tuple[bytes, ...]
+    part: str
+    names: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What was found in a piece.
+
+    Args:
+        rows: How many rows were looked through.
+        findings: Each as it is written to disk.
+        examples: Masked sentences of the first findings.
+        flagged: Rows with a finding.
+        seconds: Time it took.
+    """
+
+    rows: int
+    findings: list[dict[str, Any]]
+    examples: list[Example]
+    flagged: int
+    seconds: float
+
+
+def screen(job: Job, crew: Crew) -> bool:
+    """Look through all rows that stay, by pattern and for names.
+
+    Returns:
+        Whether names and places were looked for.
+    """
+    if "identifiers" in job.options.steps:
+        _look(job, crew, "identifiers")
+    if "names" not in job.options.steps:
+        return False
+    missing = names_problem()
+    if missing:
+        job.tallies["names"] = Tally(note=missing)
+        return False
+    _look(job, crew, "names")
+    return True
+
+
+def names_problem() -> str:
+    """Say why names and places cannot be looked for; empty if they can."""
+    available = identifiers.names_available()
+    return "" if available.value else f"Names and places were NOT checked: {available.reason}"
+
+
+def _look(job: Job, crew: Crew, step: str) -> None:
+    tally = job.tallies[step] = Tally()
+    kinds: Counter[str] = Counter()
+    done, total = 0, len(job.rows())
+    for screened in crew.map(look_through, _pieces(job, step == "names")):
+        check_stop(job.progress)
+        done += screened.rows
+        job.progress.phase(STEP[step].title, done, total)
+        tally.add(Tally(warned=screened.flagged, examples=screened.examples, seconds=screened.seconds))
+        kinds.update(finding["kind"] for finding in screened.findings)
+        job.space.findings.write(b"".join(json_line(finding) for finding in screened.findings))
+    listed = ", ".join(f"{identifiers.KINDS[kind].title} {count:,}" for kind, count in sorted(kinds.items()))
+    tally.note = f"Found: {listed}." if listed else "Nothing was found, which does not prove that nothing is there."
+
+
+def _pieces(job: Job, names: bool) -> Iterator[ScreenPiece]:
+    for part, held in (("train", False), ("eval", True)):
+        rows: Rows = job.rows(held)
+        for start in range(0, len(rows), PIECE_ROWS):
+            yield ScreenPiece(tuple(job.space.lines(rows[start : start + PIECE_ROWS])), part, names)
+
+
+def look_through(piece: ScreenPiece) -> Screened:
+    """Look for identifiers in some rows."""
+    began = time.perf_counter()
+    records = [Record.from_json(json.loads(line)) for line in piece.lines]
+    found = list(find(records, names=piece.names))
+    findings = [
+        finding_json(record, piece.part, message, finding)
+        for record, places in zip(records, found, strict=True)
+        for message, finding in places
+    ]
+    examples = [_example(record, places) for record, places in zip(records, found, strict=True) if places][
+        :MAX_EXAMPLES
+    ]
+    return Screened(len(records), findings, examples, sum(map(bool, found)), time.perf_counter() - began)
+
+
+def find(records: Sequence[Record], *, names: bool) -> Iterator[list[tuple[int, Finding]]]:
+    """Give each record's findings as (message number, finding)."""
+    texts = [message.content for record in records for message in record.messages]
+    scanned = iter(identifiers.scan_names(texts) if names else map(identifiers.scan, texts))
+    for record in records:
+        yield [(number, finding) for number in range(len(record.messages)) for finding in next(scanned)]
+
+
+def finding_json(record: Record, part: str, message: int, finding: Finding) -> dict[str, Any]:
+    """Write a finding as it is kept: where it is, never what it says."""
+    return {
+        "id": f"{record.id}:{message}:{finding.start}-{finding.end}:{finding.kind}",
+        "record": record.id,
+        "part": part,
+        "message": message,
+        "kind": finding.kind,
+        "level": finding.level,
+        "start": finding.start,
+        "end": finding.end,
+        "detector": finding.detector,
+    }
+
+
+def _example(record: Record, places: Sequence[tuple[int, Finding]]) -> Example:
+    message, finding = places[0]
+    others = [other for number, other in places if number == message]
+    shown = identifiers.masked(record.messages[message].content, finding, others=others)
+    return Example(shown, "", record.id, identifiers.KINDS[finding.kind].title)
