@@ -117,6 +117,7 @@ class JobController:
 
     def _watch(self) -> None:
         discovered = measured = self._clock()
+        self.snapshot()  # reads the whole story of the job that the page will ask for first
         while not self._ending.wait(self._timing.poll_s):
             now = self._clock()
             try:
@@ -364,14 +365,20 @@ class JobController:
         try:
             worker = self._spawn(job, lock_file)
         except OSError as error:
-            problem = JobProblem(
-                f"The worker process could not be started: {error.strerror}.", "Close other programs, then try again."
-            )
-            follower.replace(job.moved("failed", error=problem, ended=utc_now()))
+            hint = "Close other programs, then try again."
+            problem = JobProblem(f"The worker process could not be started: {error.strerror}.", hint)
+            follower.give_up(problem)
             raise JobError(problem.message, problem.hint) from error
         follower.follow(worker)
-        # from here on the worker, who waits for it, knows that it will be found again
-        follower.replace(job.moved("starting", pid=worker.pid, process=process.identity(worker.pid), started=utc_now()))
+        try:
+            # from here on the worker, who waits for it, knows that it will be found again
+            named = {"pid": worker.pid, "process": process.identity(worker.pid), "started": utc_now()}
+            follower.replace(job.moved("starting", **named))
+        except OSError:
+            worker.kill()
+            worker.wait()
+            follower.give_up(process.disk_full("the job's folder"))
+            raise
         return follower.job
 
     def _spawn(self, job: Job, lock_file: int) -> subprocess.Popen[bytes]:

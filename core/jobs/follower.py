@@ -39,7 +39,8 @@ class Timing:
         keep_grace_s: Given to *stop and keep* before the worker is killed; a checkpoint may take long.
         discard_grace_s: Given to *discard*.
         linger_s: Given to a worker that said how it ended, to be gone.
-        stranger_s: Given to the app that started a worker to say how it ended, before another app says so.
+        launch_s: Given to an app between taking the device and naming its worker.
+    stranger_s: Given to the app that started a worker to say how it ended, before another app says so.
     """
 
     poll_s: float = 0.2
@@ -47,6 +48,7 @@ class Timing:
     keep_grace_s: float = 120.0
     discard_grace_s: float = 15.0
     linger_s: float = 20.0
+    launch_s: float = 15.0
     stranger_s: float = 1.5
 
 
@@ -116,12 +118,19 @@ class Follower:
             job.save()
             self._show(job)
 
+    def give_up(self, problem: JobProblem) -> None:
+        """Show that the worker could not be started, even if that cannot be saved now."""
+        with self._lock:
+            self._worker = None
+            self._can_resume = None
+            self._move("failed", error=problem, ended=utc_now())
+
     def snapshot(self) -> Snapshot:
         """Return the picture; the same object until something changes."""
         with self._lock:
             if not self.job.is_active and self._can_resume is None:
                 self._read_all()
-                self._can_resume = self._ask_resumable(self.job.state)
+                self._can_resume = self._ask_resumable()
             if self._picture is None or self._picture.revision != self._revision:
                 resumable = bool(self._can_resume) and not self.job.is_active
                 self._picture = self._story.snapshot(self.job, self._revision, resumable, self._silent_s)
@@ -138,13 +147,19 @@ class Follower:
         while self._read():
             pass
         with self._lock:
-            is_alive = self._is_alive()
-            if not is_alive:
-                self._read_all()  # what it wrote between our look and its end
-                self._conclude()
+            if self._is_alive():
+                self._listen()
+                self._press()
                 return
-            self._listen()
-            self._press()
+        while self._read():  # what it wrote between our look and its end
+            pass
+        if self._leaves_the_word_to_its_app():
+            return
+        # hashes a checkpoint, perhaps for a second: the page must not wait for that
+        can_resume = self._ask_resumable()
+        with self._lock:
+            self._can_resume = can_resume
+            self._conclude()
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -195,7 +210,7 @@ class Follower:
             return os.waitid(os.P_PID, self._worker.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
         if self.job.state == "queued":
             # somebody is starting it right now, and holds the lock while doing so
-            return self._around.device_is_held()
+            return self._waited("queued") < self._around.timing.launch_s and self._around.device_is_held()
         return process.is_alive(self.job.pid, self.job.process)
 
     # -- signs of life and of the end -----------------------------------------------------------------------------
@@ -221,7 +236,7 @@ class Follower:
         """Kill a worker that does not go when it should."""
         timing = self._around.timing
         grace = timing.discard_grace_s if self.job.stop == "discard" else timing.keep_grace_s
-        is_done = self._is_this_attempt and self._story.final is not None
+        is_done = self._said is not None
         is_late = self.job.state == "stopping" and self._waited(f"stop {self.job.stop}") > grace
         if is_done and self._waited("end") > timing.linger_s:
             log.warning("Job %s has ended but its process stays; killing its group.", self.job.id)
@@ -232,13 +247,18 @@ class Follower:
             return
         process.end_group(self.job.pid, self.job.process)
 
-    def _conclude(self) -> None:
-        said = self._story.final if self._is_this_attempt else None
+    def _leaves_the_word_to_its_app(self) -> bool:
+        """Whether another app may be about to say how its worker ended, which it knows better."""
         is_strange = self._worker is None and self.job.pid != 0
-        if said is None and is_strange and self._waited("gone") < self._around.timing.stranger_s:
-            return
-        code = self._collect()
-        self._can_resume = self._ask_resumable(said or "interrupted")
+        return is_strange and self._said is None and self._waited("gone") < self._around.timing.stranger_s
+
+    @property
+    def _said(self) -> State | None:
+        """How this attempt's worker said that it ended."""
+        return self._story.final if self._is_this_attempt else None
+
+    def _conclude(self) -> None:
+        said, code = self._said, self._collect()
         self._silent_s = 0.0
         error: JobProblem | None
         if said is not None:
@@ -271,8 +291,8 @@ class Follower:
         )
         return JobProblem(f"The work did not stop within {grace:g} s, so its process was killed.", hint)
 
-    def _ask_resumable(self, state: State) -> bool:
-        if state == "finished" or self.job.stop == "discard":
+    def _ask_resumable(self) -> bool:
+        if "finished" in (self.job.state, self._said) or self.job.stop == "discard":
             return False
         return self._around.is_resumable(self.job.folder)
 
