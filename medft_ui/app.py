@@ -8,71 +8,178 @@ has moved, so that many open tabs cost little. It does not know: how the server 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from core.config import QUICK_DEMO
+from core.errors import DatasetError
+from core.jobs.job import Job
+from core.jobs.snapshot import Snapshot
 from medft_ui import sidebar, text
+from medft_ui.api import add_api
 from medft_ui.errors import shown
 from medft_ui.run_charts import View
 from medft_ui.sidebar import Sidebar
-from medft_ui.tabs import monitor
+from medft_ui.tabs import chat, data, export, help, monitor, train
+from medft_ui.tabs.chat import Chat
+from medft_ui.tabs.data import Data
+from medft_ui.tabs.export import Export
 from medft_ui.tabs.monitor import Monitor
+from medft_ui.tabs.train import Train
 
 if TYPE_CHECKING:
+    from core.dataset.store import Dataset
     from core.studio import Studio
 
 BUSY_S, IDLE_S = 1.0, 4.0
+PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Page:
     """What the page consists of."""
 
     tabs: gr.Tabs
     sidebar: Sidebar
+    data: Data
+    train: Train
     monitor: Monitor
+    chat: Chat
+    export: Export
     timer: gr.Timer
     seen: gr.Textbox
+
+    @property
+    def pickers(self) -> list[gr.Dropdown]:
+        """Lists whose choices follow what is on the disk, in the order of ``picker_updates``."""
+        return [self.data.dataset, self.train.dataset, self.monitor.run, self.chat.run, self.export.run]
+
+    @property
+    def live(self) -> list[Any]:
+        """Everything that the poll updates."""
+        return [self.seen, self.timer, self.data.hero, *self.sidebar.live, *self.monitor.live, *self.pickers]
 
 
 def build_app(studio: Studio) -> gr.Blocks:
     """Lay out the page and wire it to the studio."""
     with gr.Blocks(title=text.App.TITLE, analytics_enabled=False, delete_cache=(3600, 6 * 3600)) as demo:
         side = sidebar.build(studio)
-        with gr.Tabs(elem_classes="tabs") as tabs, gr.Tab(text.App.MONITOR, id="monitor"):
-            watch = monitor.build(studio)
-        # hidden, not State: a State opens a connection for each tab
-        frame = Frame(tabs, side, watch, gr.Timer(BUSY_S), gr.Textbox("", visible="hidden", label="seen"))
-        _poll(studio, demo, frame)
+        # hidden, not State: a State opens a connection for each tab of the browser
+        seen = gr.Textbox("", visible="hidden", label="seen")
+        timer = gr.Timer(BUSY_S)
+        with gr.Tabs(elem_classes="tabs") as tabs:
+            screens = _screens(studio)
+        page = Page(tabs, side, *screens, timer, seen)
+        _poll(studio, demo, page)
+        _starts(studio, page)
+        add_api(studio)
     return demo
 
 
-def _poll(studio: Studio, demo: gr.Blocks, frame: Frame) -> None:
-    watch = frame.monitor
+def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Export]:
+    with gr.Tab(text.App.DATA, id="data"):
+        data_tab = data.build(studio)
+    with gr.Tab(text.App.TRAIN, id="train") as train_opened:
+        train_tab = train.build(studio)
+    with gr.Tab(text.App.MONITOR, id="monitor"):
+        monitor_tab = monitor.build(studio)
+    with gr.Tab(text.App.CHAT, id="chat"):
+        chat_tab = chat.build(studio)
+    with gr.Tab(text.App.EXPORT, id="export") as export_opened:
+        export_tab = export.build(studio)
+    with gr.Tab(text.App.HELP, id="help"):
+        help.build()
+    train.on_open(studio, train_tab, train_opened)
+    export.on_open(studio, export_tab, export_opened)
+    return data_tab, train_tab, monitor_tab, chat_tab, export_tab
+
+
+def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
+    nothing = [gr.skip()] * len(page.live)
 
     @shown
-    def poll(seen: str, run: str, axis: Any, smoothing: float, log_scale: bool) -> list[Any]:
-        newest, device = studio.snapshot(None), studio.device()
-        token = f"{newest.revision} {run} {axis} {smoothing} {log_scale} {device.used_gib:.1f}"
+    def poll(seen: str, picks: Sequence[Any], run: str, view: View) -> list[Any]:
+        newest, device, datasets = studio.snapshot(None), studio.device(), studio.list_datasets()
+        runs = studio.list_runs()
+        lists = f"{[entry.id for entry in datasets]} {[(job.id, job.state) for job in runs]}"
+        token = f"{newest.revision} {run} {view} {device.used_gib:.1f} {picks[1]} {lists}"
         if token == seen:
-            return [gr.skip()] * (2 + len(frame.sidebar.live) + len(watch.live) + 1)
+            return nothing
         picked = monitor.run_id(run)
         snapshot = newest if picked is None else studio.snapshot(picked)
         timer = gr.Timer(BUSY_S if newest.is_active else IDLE_S)
-        shown_now = monitor.updates(studio, snapshot, View(axis, smoothing, log_scale))
-        runs = gr.update(choices=monitor.run_choices(studio.list_runs()))
-        return [token, timer, *sidebar.updates(newest, device, None), *shown_now, runs]
+        hero = gr.update(visible=not runs)
+        side = sidebar.updates(newest, device, _chosen(datasets, newest, picks[1]))
+        lists_now = (
+            picker_updates(datasets, runs, picks) if not seen.endswith(lists) else [gr.skip()] * len(page.pickers)
+        )
+        return [token, timer, hero, *side, *monitor.updates(studio, snapshot, view), *lists_now]
 
-    outputs = [frame.seen, frame.timer, *frame.sidebar.live, *watch.live, watch.run]
-    triggers = [demo.load, frame.timer.tick, watch.run.input, *(control.input for control in watch.view)]
-    gr.on(
-        triggers,
-        poll,
-        [frame.seen, watch.run, *watch.view],
-        outputs,
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    def unpack(seen: str, axis: Any, smoothing: float, log_scale: bool, *picks: Any) -> list[Any]:
+        return poll(seen, picks, picks[2], View(axis, smoothing, log_scale))
+
+    view = page.monitor.view
+    triggers = [
+        demo.load,
+        page.timer.tick,
+        page.monitor.run.input,
+        page.train.dataset.change,
+        *(control.input for control in view),
+    ]
+    gr.on(triggers, unpack, [page.seen, *view, *page.pickers], page.live, **PRIVATE)
+
+
+def _chosen(datasets: Sequence[Dataset], newest: Snapshot, picked: str | None) -> Dataset | None:
+    """The data set of the run that is under way, else the one chosen on Train."""
+    wanted = newest.job.dataset_id if newest.job is not None and newest.is_active else picked
+    return next((entry for entry in datasets if entry.id == wanted), None)
+
+
+def picker_updates(datasets: Sequence[Dataset], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
+    """New choices for ``Page.pickers``; what is picked stays if it still exists."""
+    sets, adapters = train.dataset_choices(datasets), export.run_choices(runs)
+    listed = [sets, sets, monitor.run_choices(runs), adapters, adapters]
+    return [_picker(choices, pick) for choices, pick in zip(listed, picks, strict=True)]
+
+
+def _picker(choices: Sequence[tuple[str, str]], pick: Any) -> dict[str, Any]:
+    if any(value == pick for _, value in choices):
+        return gr.update(choices=choices)
+    return gr.update(choices=choices, value=choices[0][1] if choices else None)
+
+
+def _starts(studio: Studio, page: Page) -> None:
+    """Whatever starts a run also opens the Monitor, on the newest run."""
+    jump = [page.tabs, page.monitor.run, page.seen, page.timer]
+
+    def arrive() -> list[Any]:
+        gr.Info(text.Train.STARTED)
+        return [gr.Tabs(selected="monitor"), monitor.LATEST, "", gr.Timer(BUSY_S)]
+
+    @shown
+    def start(dataset_id: str | None, name: str, *values: Any) -> list[Any]:
+        train.start_run(studio, dataset_id, name, values)
+        return arrive()
+
+    @shown
+    def start_demo() -> list[Any]:
+        studio.start_training(_sample(studio), QUICK_DEMO, text.Train.DEMO_NAME)
+        return arrive()
+
+    form = page.train
+    form.start.click(start, [form.dataset, form.name, *form.form], jump, **PRIVATE)
+    gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=jump, **PRIVATE)
+    page.data.to_train.click(lambda: gr.Tabs(selected="train"), outputs=page.tabs, **PRIVATE)
+    taken = [page.tabs, page.train.dataset]
+    page.data.train_on_it.click(lambda picked: [gr.Tabs(selected="train"), picked], page.data.dataset, taken, **PRIVATE)
+
+
+def _sample(studio: Studio) -> str:
+    """The id of the data set that comes with the app, which is the oldest."""
+    datasets = studio.list_datasets()
+    if not datasets:
+        raise DatasetError(text.Errors.NO_SAMPLE, text.Errors.NO_SAMPLE_HINT)
+    return datasets[-1].id

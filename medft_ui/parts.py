@@ -15,7 +15,7 @@ Tone = Literal["plain", "good", "look", "bad", "info"]
 def heading(title: str, aside: str = "", pill_html: str = "") -> str:
     """A card's question: its title, an aside in grey and a pill."""
     small = f'<span class="aside">{escape(aside)}</span>' if aside else ""
-    return f'<div class="head"><h2>{escape(title)}</h2>{pill_html}{small}</div>'
+    return f'<div class="title"><h2>{escape(title)}</h2>{pill_html}{small}</div>'
 
 
 def pill(label: str, tone: Tone = "plain") -> str:

@@ -18,7 +18,6 @@ from medft_ui.errors import shown
 
 if TYPE_CHECKING:
     from core.dataset.store import Dataset
-
     from core.studio import Studio
 
 
@@ -154,7 +153,7 @@ def _progress(snapshot: Snapshot) -> str:
 def _dataset_tile(dataset: Dataset | None) -> str:
     if dataset is None:
         return _tile(text.Sidebar.DATASET, f'<p class="small">{escape(text.Sidebar.NO_DATASET)}</p>', "dataset")
-    rows = text.Sidebar.ROWS.format(train=units.count(dataset.train_rows), eval=units.count(dataset.eval_rows))
+    rows = text.Sidebar.ROWS.format(train=units.count(dataset.rows_train), eval=units.count(dataset.rows_eval))
     return _tile(
         text.Sidebar.DATASET,
         f'<div class="big">{escape(dataset.name)}</div><p class="small">{escape(rows)}</p>',

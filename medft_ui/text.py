@@ -6,6 +6,8 @@ It does not know: where a string is shown.
 
 from __future__ import annotations
 
+from typing import Any
+
 SAFETY = (
     "Research tool, not a medical device. Answers may be wrong: a health professional must review them. "
     "Do not enter patient data. In an emergency call your local emergency number."
@@ -45,6 +47,10 @@ class Errors:
     WHICH_HINT = "Pass which as base, tuned or both."
     HISTORY = "The history must be a list of messages with role and content."
     HISTORY_HINT = 'Pass for example [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}].'
+    OPTIONS = "The options cannot be read."
+    OPTIONS_HINT = 'Pass for example {"temperature": 0.7, "top_p": 0.9, "max_new_tokens": 256}.'
+    NO_SAMPLE = "The sample data set is not here."
+    NO_SAMPLE_HINT = "Restart the app: it lays the sample data out again."
     NO_FILE = "No file was chosen."
     NO_FILE_HINT = "Drop a file with questions and answers first."
     NO_RUN = "There is no trained run yet."
@@ -178,3 +184,287 @@ class Reading:
     )
     DIVERGED = ("diverged", "The loss has broken away. Stop, and use a lower learning rate.")
     NO_BETTER = ("no better", "Eval loss is not below where it began. Look at the data, or try another learning rate.")
+
+
+class Train:
+    """The screen that starts a run."""
+
+    RECIPE = "What shall it learn, and how?"
+    DATASET = "Data set"
+    DATASET_INFO = "Yours appear here once they are built on the Data screen."
+    DATASET_CHOICE = "{name} ({rows} rows)"
+    MODEL_CHOICE = "{title} · {gb} GB"
+    PRESET = "Preset"
+    CHANGED = "Changed from {preset}: {names}."
+    ZONES = "The shaded part of a slider is the recommended zone. Batch, packing and checkpointing are planned for this machine."
+    ADVANCED = "Advanced: every other setting"
+    GROUP_MEMORY = "Memory and speed"
+    GROUP_ADAPTER = "The adapter"
+    GROUP_SCHEDULE = "Schedule"
+    GROUP_WATCH = "While it trains"
+    NAME = "Name of the run"
+    NAME_INFO = "Leave it empty to use the data set's name."
+    REASONS = "Chosen for you, and why"
+    PLAN = "Plan for this machine"
+    START = "Start training"
+    START_BLOCKED = "Start training (see what must change)"
+    DEMO_NAME = "Quick demo"
+    STARTED = "Started. You can close this page: the run goes on."
+    NO_PROBLEMS = "No problems found."
+    PROBLEMS = "{count} to change"
+    PROBLEM_WORDS = ("thing", "things")
+    NO_DATASET = "Choose a data set, or build one on the Data screen."
+    ZERO_GPU = "A ZeroGPU Space lends its GPU for minutes only, so nothing can be trained here. Chat works; train on Colab or a GPU Space."
+    LATER = "planned when the model is here"
+    LATER_HINT = "The model is not on this disk yet. It is fetched when you start; then memory and time are planned and shown in the log."
+    FITS = "{verdict}: {need} of {free} free"
+    M_LABEL = "Memory forecast in GiB"
+    M_WEIGHTS, M_ADAPTER, M_ACTIVATIONS, M_CONTEXT = (
+        "weights",
+        "adapter and optimizer",
+        "activations",
+        "the program itself",
+    )
+    M_FREE = "{free} GiB stay free"
+    P_TIME = "About"
+    P_SPEED = "at an estimated {speed} tokens per second"
+    P_TOKENS = "Tokens a step"
+    P_STEPS = "{steps} steps, evaluated every {every}"
+    MODEL_NOTE = "{about} Licence: {licence}.{gated}"
+    GATED = " The Hub asks you to log in and accept it first (set HF_TOKEN)."
+    OTHER_MODEL = "Not in the list: a Hub id (organisation/name) or a folder on this machine, with safetensors weights. Check its licence."
+    TAUGHT = "Exactly what the model is taught"
+    TAUGHT_ASIDE = "shaded: what it learns to write; the rest it only reads"
+    TAUGHT_EMPTY = "Choose a row."
+    TAUGHT_LATER = "This needs the model's tokenizer, which is not on this disk yet, or a row that exists."
+    ROW = "Row"
+
+
+ON_OFF = {True: "on", False: "off"}
+
+# Label and explanation of each setting, by its name in TrainingConfig.
+SETTINGS: dict[str, tuple[str, str]] = {
+    "model": ("Base model", "From the list, or type a Hub id or a folder."),
+    "learning_rate": ("Learning rate", "How far each step moves. Too high breaks it, too low learns nothing."),
+    "epochs": ("Epochs", "How often it reads each row. Small data sets overfit with many."),
+    "rank": ("LoRA rank", "Size of the adapter. More can hold more, and takes more memory."),
+    "alpha": ("LoRA alpha", "Weight of the adapter; twice the rank is usual."),
+    "max_length": ("Longest row (tokens)", "Longer rows are cut. About four letters make a token."),
+    "quantisation": ("Base weights", "4-bit saves most memory; auto chooses what fits and is fastest."),
+    "engine": ("Engine", "The library that trains."),
+    "precision": ("Number format", "Auto takes the fastest safe one here."),
+    "batch_rows": ("Rows in a forward pass", "0 lets the planner choose."),
+    "accumulation": ("Passes in a step", "0 lets the planner choose."),
+    "packing": ("Packing", "Several short rows share one long row."),
+    "checkpointing": ("Checkpointing", "Saves memory, costs about a third of the speed."),
+    "optimizer": ("Optimizer", "8-bit states save memory on a GPU."),
+    "targets": ("Layers with an adapter", "All linear layers learn best."),
+    "dropout": ("LoRA dropout", "0 to 0.5; helps a little on very small data sets."),
+    "rslora": ("Rank-stabilised scaling", "Steadier at high ranks."),
+    "dora": ("DoRA", "Also learns magnitudes; slower."),
+    "schedule": ("Schedule", "How the learning rate falls after the warm-up."),
+    "warmup_ratio": ("Warm-up share", "Share of the steps over which the learning rate rises, 0 to 0.5."),
+    "weight_decay": ("Weight decay", "0 to 1."),
+    "max_grad_norm": ("Gradient clipping", "Longest gradient; 0 switches it off."),
+    "max_steps": ("Steps", "Above 0 it replaces the epochs."),
+    "seed": ("Seed", "The same seed gives the same run."),
+    "eval_every": ("Evaluate every (steps)", "0 is about eight times in a run."),
+    "save_every": ("Checkpoint every (steps)", "0 is at each evaluation."),
+    "early_stopping": ("Early stopping", "Stop after this many evaluations without improvement; 0 is off."),
+    "log_every": ("Log every (steps)", "How often the train loss is noted."),
+    "sample_prompts": ("Questions to watch", "One a line; answered at each evaluation. No patient data."),
+    "sample_tokens": ("Longest sample answer (tokens)", "0 switches samples off."),
+    "report_to": ("Also report to", "An experiment tracker that must be installed and logged in."),
+}
+# How a setting's options read.
+OPTIONS: dict[Any, str] = {
+    "auto": "auto",
+    "nf4": "4-bit (NF4)",
+    "int8": "8-bit (int8)",
+    "none": "none",
+    "attention_qv": "q and v only",
+    "attention": "attention",
+    "all_linear": "all linear layers",
+    "adamw": "AdamW",
+    "adamw_8bit": "AdamW, 8-bit states",
+    "unsloth": "Unsloth",
+    "varlen": "variable length",
+    "per_example": "one by one",
+    "padded": "padded rows",
+}
+
+
+def option(value: Any) -> str:
+    """Write a setting's value as a person reads it."""
+    if isinstance(value, bool):
+        return ON_OFF[value]
+    if isinstance(value, (list, tuple)):
+        return " · ".join(map(str, value))
+    return OPTIONS.get(value, str(value))
+
+
+# What the plan's choices are called.
+CHOICES = {
+    "engine": "Engine",
+    "quantisation": "Base weights",
+    "precision": "Number format",
+    "packing": "Packing",
+    "attention": "Attention",
+    "checkpointing": "Checkpointing",
+    "optimizer": "Optimizer",
+    "batch_rows": "Rows a pass",
+    "accumulation": "Passes a step",
+}
+
+
+class Export:
+    """The screen that takes the adapter home."""
+
+    TITLE = "Which run do you want to take home?"
+    ASIDE = "not reviewed, until a named professional signs"
+    RUN = "Run"
+    RUN_INFO = "Finished and paused runs."
+    HOME = "The adapter as a zip"
+    HOME_ASIDE = "opens with PEFT, Unsloth, TGI and vLLM"
+    MAKE = "Prepare the zip"
+    DOWNLOAD = "Download"
+    DOWNLOAD_FILE = "Download {name} ({size})"
+    HUB = "Push to the Hugging Face Hub"
+    HUB_ASIDE = "with the token in HF_TOKEN or the Hub's login; it is never stored here"
+    REPOSITORY = "Repository"
+    REPOSITORY_INFO = "As user/name; it is made if it does not exist."
+    PRIVATE = "Private"
+    PRIVATE_INFO = "Only you can see it. Make it public later, on the Hub, when it has been reviewed."
+    PUSH = "Push"
+    CARD = "Model card"
+    CARD_ASIDE = "goes with the adapter"
+    CARD_EMPTY = "Train a run first: its card appears here."
+
+
+EXPORT_FILES = (
+    ("adapter_model.safetensors", "the trained weights"),
+    ("adapter_config.json", "which base model, rank, layers"),
+    ("tokenizer.json", "the tokenizer, with tokenizer_config.json"),
+    ("special_tokens_map.json", "for older loaders"),
+    ("chat_template.jinja", "how questions are put to it"),
+    ("README.md", "the model card"),
+    ("audit.json", "data, settings, results and hashes"),
+)
+
+
+class Chat:
+    """The screen that talks to base and tuned, side by side."""
+
+    TITLE = "Ask both models the same question"
+    RUN = "Run"
+    RUN_INFO = "Its base model and its adapter are loaded once and answer together."
+    WHICH = "Who answers"
+    WHICH_CHOICES = (("Base and tuned", "both"), ("Tuned only", "tuned"), ("Base only", "base"))
+    BASE, TUNED = "Base", "Tuned"
+    BASE_ASIDE, TUNED_ASIDE = "as it was before training", "with this run's adapter"
+    EMPTY = "Ask something below."
+    MESSAGE = "Your question"
+    PLACEHOLDER = "Ask both …"
+    SEND, STOP, CLEAR = "Send", "Stop", "New chat"
+    SETTINGS = "How it answers"
+    TEMPERATURE = "Temperature"
+    TEMPERATURE_INFO = "0 always takes the likeliest word."
+    TOP_P = "Top-p"
+    TOP_P_INFO = "Only the likeliest words that together have this share."
+    LENGTH = "Longest answer (tokens)"
+    LENGTH_INFO = "About four letters make a token."
+    EXAMPLES = "Try one"
+    EXAMPLE_QUESTIONS = (
+        "What are the symptoms of iron deficiency?",
+        "How is asthma diagnosed?",
+        "What does hypertension mean?",
+        "When does a headache need emergency care?",
+    )
+    NO_RUNS = "Nothing has been trained yet. Start the quick demo on the Data screen, then come back."
+    SPEED = "{tokens} tokens · {speed} tokens/s"
+    STOPPED = "stopped"
+    LOADING = "Loading the model …"
+
+
+class Data:
+    """The screen that turns a file into a data set."""
+
+    HERO = "New here? Start with a click."
+    HERO_TEXT = (
+        "A sample data set and a small model are ready. The quick demo trains it in a few minutes, even without a GPU; "
+        "then talk to it before and after, side by side."
+    )
+    HERO_TRAIN = "Choose the settings myself"
+    UPLOAD = "Bring your questions and answers"
+    UPLOAD_ASIDE = "JSONL, JSON, CSV, Excel, Parquet, XML, or a ZIP of them; up to 200 MB"
+    FILES = "Files with questions and answers"
+    NO_PATIENTS = "No patient data, please: whatever is uploaded here is only checked by pattern."
+    HELD_OUT = "I have a separate file for evaluation"
+    HELD_OUT_FILES = "Files to hold out"
+    UNDERSTOOD = "What we understood"
+    SURE = "{percent} sure"
+    MORE_FILES = " · and {count} more"
+    CHANGE = "Not right? Change it"
+    KIND = "What a row is"
+    KIND_INFO = "Then choose which column is what."
+    NO_COLUMN = "– none –"
+    AFTER = "The first rows, as the model will see them"
+    AFTER_COLUMNS = ("Question", "Answer")
+    BEFORE = "The same rows as they came"
+    SKIPPED = "cannot be used: {reason}"
+    CLEAN = "Clean it and hold some rows out"
+    CLEAN_ASIDE = "every step counts what it does and shows examples"
+    NAME = "Name of the data set"
+    NAME_INFO = "Leave it empty to use the file's name."
+    EVAL_SHARE = "Share held out"
+    EVAL_SHARE_INFO = "Rows it never learns, to judge it by. Not used if you gave a file for evaluation."
+    STEPS = "Cleaning steps"
+    STEPS_LABEL = "Steps that run"
+    SHORTEST = "Shortest answer (letters)"
+    SHORTEST_INFO = "Shorter answers leave; yes, no and numbers may be short."
+    LIKENESS = "Near duplicates from"
+    LIKENESS_INFO = "Share of five-word sequences that two answers have in common."
+    BUILD = "Build the data set"
+    SETS = "Your data sets"
+    SETS_ASIDE = "newest first; the sample came with the app"
+    SET = "Data set"
+    TRAIN_ON_IT = "Train on it"
+    REPORT = "Cleaning: {read} rows in, {kept} stay"
+    QUIET_STEPS = "{count} that found nothing"
+    OFF_STEPS = "off: {names}"
+    ALL_QUIET = "No step found anything to change or remove."
+    REPORT_ASIDE = "{train} to train on, {eval} held out"
+    STEP_WORDS = ("step", "steps")
+    STEP_COLUMNS = ("Step", "Changed", "Removed", "Look at", "Example")
+    SPLIT = "Held out: {reason}"
+    UNUSABLE = "{count} rows could not be used: {reason}"
+
+
+STATUS = {
+    "approved": ("ready to train", "good"),
+    "needs_attestation": ("to be approved", "look"),
+    "needs_review": ("identifiers to resolve", "bad"),
+}
+KINDS = {
+    "prompt_response": "question and answer",
+    "alpaca": "instruction, input and output (Alpaca)",
+    "messages": "conversation (ChatML)",
+    "sharegpt": "conversation (ShareGPT)",
+    "multiple_choice": "multiple choice",
+    "squad": "question about a text (SQuAD)",
+    "dialogue_note": "dialogue and note",
+    "text_with_chat_tokens": "one text with chat marks",
+}
+ROLES = {
+    "prompt": "Question",
+    "response": "Answer",
+    "input": "Input",
+    "context": "Text it is about",
+    "system": "System prompt",
+    "topic": "Topic (used to split)",
+    "messages": "Conversation",
+    "text": "Text",
+    "choices": "Options",
+    "answer": "Right option",
+    "explanation": "Explanation",
+}

@@ -5,13 +5,14 @@ It shows the run's own settings, never the form's. It does not know: how a run i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from core.config import TrainingConfig
 from core.jobs.job import Job
 from core.jobs.snapshot import Snapshot
 from medft_ui import parts, text, units
@@ -212,14 +213,23 @@ def updates(studio: Studio, snapshot: Snapshot, view: View) -> list[Any]:
     stoppable = snapshot.is_active and snapshot.state != "stopping"
     buttons = [gr.update(visible=stoppable), gr.update(visible=snapshot.resumable and not snapshot.is_active)]
     ask = gr.skip() if stoppable else gr.update(visible=False)
-    pictures = _pictures(snapshot, view, studio.run_settings(snapshot.job.id))
+    pictures = _pictures(
+        snapshot, view, _Own(studio.run_config(snapshot.job.id), studio.run_plan(snapshot.job.id).get("total_gib"))
+    )
     return [gr.update(visible=False), gr.update(visible=True), *pictures, *buttons, gr.update(visible=stoppable), ask]
 
 
-def _pictures(snapshot: Snapshot, view: View, settings: Mapping[str, Any]) -> list[Any]:
-    forecast = settings.get("forecast_gib")
-    drawn = [chart.to_json() for chart in charts(snapshot, view, forecast)]
-    words = [_numbers(snapshot), _samples(snapshot), _settings(snapshot, settings), _log(snapshot)]
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A run's own settings, and the memory that was forecast for it; None before it was planned."""
+
+    config: TrainingConfig
+    forecast_gib: float | None
+
+
+def _pictures(snapshot: Snapshot, view: View, own: _Own) -> list[Any]:
+    drawn = [chart.to_json() for chart in charts(snapshot, view, own.forecast_gib)]
+    words = [_numbers(snapshot), _samples(snapshot), _settings(snapshot, own.config), _log(snapshot)]
     return [_head(snapshot), _reading(snapshot), *drawn, *words]
 
 
@@ -290,9 +300,12 @@ def _samples(snapshot: Snapshot) -> str:
     return "".join(said)
 
 
-def _settings(snapshot: Snapshot, settings: Mapping[str, Any]) -> str:
-    chosen = [(name.replace("_", " "), str(choice.value), choice.reason) for name, choice in snapshot.choices.items()]
-    given = [(name, str(value)) for name, value in settings.get("config", {}).items()]
+def _settings(snapshot: Snapshot, config: TrainingConfig) -> str:
+    chosen = [
+        (text.CHOICES.get(name, name), text.option(choice.value), choice.reason)
+        for name, choice in snapshot.choices.items()
+    ]
+    given = [(text.SETTINGS[name][0], text.option(value)) for name, value in config.to_json().items()]
     choices = f"<h3>{escape(text.Monitor.CHOICES)}</h3>{parts.facts(chosen)}" if chosen else ""
     return choices + parts.table(text.Monitor.SETTING_COLUMNS, given, text.Monitor.SETTINGS)
 

@@ -1,0 +1,113 @@
+"""What the Data screen shows of an upload and of a data set, as HTML.
+
+It does not know: components, how the numbers came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from core.dataset.mapping import Skipped
+from medft_ui import parts, text, units
+
+if TYPE_CHECKING:
+    from core.dataset.store import Dataset
+    from core.studio import Preview
+
+EXCERPT = 220
+COUNTS = ("changed", "removed", "warned")
+
+
+def understood_html(preview: Preview) -> str:
+    """The one sentence, which columns are what, and what a person should know."""
+    mapping, upload = preview.mapping, preview.upload
+    sure = parts.pill(
+        text.Data.SURE.format(percent=units.percent(mapping.confidence)),
+        "good" if mapping.confidence >= 0.7 else "look",
+    )
+    files = " · ".join(_file_words(file) for file in upload.files[:4])
+    more = text.Data.MORE_FILES.format(count=len(upload.files) - 4) if len(upload.files) > 4 else ""
+    pills = "".join(
+        parts.pill(f"{column} → {text.ROLES.get(role, role)}", "info") + " " for role, column in mapping.columns.items()
+    )
+    notes = "".join(parts.note(note) for note in (*mapping.notes, *upload.notes))
+    return (
+        parts.heading(text.Data.UNDERSTOOD, files + more, sure)
+        + f"<p>{escape(mapping.sentence())} {pills}</p>{parts.note(mapping.reason)}{notes}"
+    )
+
+
+def _file_words(file: Any) -> str:
+    return " · ".join(part for part in (file.name, file.format, file.encoding) if part)
+
+
+def rows_html(preview: Preview) -> str:
+    """The first rows as they came, and what becomes of them."""
+    columns = list(preview.upload.columns)[:8]
+    before = [[_cut(str(row.get(column, ""))) for column in columns] for row in preview.rows]
+    after = [
+        (text.Data.SKIPPED.format(reason=record.reason), "")
+        if isinstance(record, Skipped)
+        else (_cut(record.prompt), _cut(record.response))
+        for record in preview.records
+    ]
+    return (
+        f"<h3>{escape(text.Data.AFTER)}</h3>{parts.table(text.Data.AFTER_COLUMNS, after, text.Data.AFTER)}"
+        f"<details><summary>{escape(text.Data.BEFORE)}</summary>{parts.table(columns, before, text.Data.BEFORE)}</details>"
+    )
+
+
+def dataset_html(dataset: Dataset, report: Mapping[str, Any]) -> str:
+    """A data set's report: what came in, what each step did, what stays."""
+    rows = report.get("rows", {})
+    label, tone = text.STATUS[dataset.status]
+    title = text.Data.REPORT.format(
+        read=units.count(rows.get("read")), kept=units.count(dataset.rows_train + dataset.rows_eval)
+    )
+    aside = text.Data.REPORT_ASIDE.format(train=units.count(dataset.rows_train), eval=units.count(dataset.rows_eval))
+    said = [str(report.get("provenance", "")), _split_words(report), str(report.get("identifiers_sentence", ""))]
+    notes = "".join(parts.note(line) for line in said if line)
+    return parts.heading(title, aside, parts.pill(label, tone)) + _steps_table(report) + _skipped(report) + notes  # type: ignore[arg-type]
+
+
+def _split_words(report: Mapping[str, Any]) -> str:
+    split = report.get("split", {})
+    return text.Data.SPLIT.format(reason=split["reason"]) if split.get("reason") else ""
+
+
+def _steps_table(report: Mapping[str, Any]) -> str:
+    """Steps that found something in the open, the quiet ones folded away."""
+    loud, quiet, off = [], [], []
+    for step in report.get("steps", ()):
+        counts = [units.count(step[name]) for name in COUNTS]
+        found = any(step[name] for name in COUNTS)
+        (loud if found else quiet if step["on"] else off).append((step["title"], *counts, _example(step)))
+    table = parts.table(text.Data.STEP_COLUMNS, loud, text.Data.STEPS) if loud else parts.note(text.Data.ALL_QUIET)
+    folded = text.Data.QUIET_STEPS.format(count=units.plural(len(quiet), *text.Data.STEP_WORDS))
+    more = f"<details><summary>{escape(folded)}</summary>{parts.table(text.Data.STEP_COLUMNS, quiet, folded)}</details>"
+    names = parts.note(text.Data.OFF_STEPS.format(names=", ".join(row[0] for row in off))) if off else ""
+    return table + more + names
+
+
+def _example(step: Mapping[str, Any]) -> str:
+    if step.get("note"):
+        return str(step["note"])
+    example = next(iter(step.get("examples", ())), None)
+    if example is None:
+        return ""
+    before, after = _cut(example["before"], 90), _cut(example["after"], 90)
+    return f"“{before}” → “{after}”" if after else f"“{before}”: {example['reason']}"
+
+
+def _skipped(report: Mapping[str, Any]) -> str:
+    lines = [
+        text.Data.UNUSABLE.format(count=units.count(count), reason=reason)
+        for reason, count in report.get("skipped", {}).items()
+    ]
+    return "".join(parts.note(line) for line in lines)
+
+
+def _cut(value: str, length: int = EXCERPT) -> str:
+    return value if len(value) <= length else value[: length - 1] + "…"

@@ -1,0 +1,128 @@
+"""Export: take the adapter home as a zip, or push it to the Hub; and read the model card first.
+
+It does not know: what belongs into an adapter folder, how the Hub is reached.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from core.errors import InputError
+from core.jobs.job import Job
+from medft_ui import parts, text, units
+from medft_ui.errors import shown
+
+if TYPE_CHECKING:
+    from core.studio import Studio
+
+HAS_ADAPTER = ("finished", "stopped", "interrupted", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The screen's components."""
+
+    run: gr.Dropdown
+    make: gr.Button
+    download: gr.DownloadButton
+    repository: gr.Textbox
+    private: gr.Checkbox
+    push: gr.Button
+    pushed: gr.HTML
+    card: gr.Markdown
+
+
+def build(studio: Studio) -> Export:
+    """Lay out the screen and wire it."""
+    choices = run_choices(studio.list_runs())
+    with gr.Column(elem_classes="card"):
+        gr.HTML(parts.heading(text.Export.TITLE, text.Export.ASIDE))
+        run = gr.Dropdown(
+            choices, value=choices[0][1] if choices else None, label=text.Export.RUN, info=text.Export.RUN_INFO
+        )
+    with gr.Row(equal_height=True):
+        with gr.Column(elem_classes="card", min_width=320):
+            gr.HTML(parts.heading(text.Export.HOME, text.Export.HOME_ASIDE))
+            gr.HTML(parts.facts((name, "", what) for name, what in text.EXPORT_FILES))
+            with gr.Row(elem_classes="actions"):
+                make = gr.Button(text.Export.MAKE, variant="primary")
+                download = gr.DownloadButton(text.Export.DOWNLOAD, visible=False)
+        with gr.Column(elem_classes="card", min_width=320):
+            gr.HTML(parts.heading(text.Export.HUB, text.Export.HUB_ASIDE))
+            repository = gr.Textbox(
+                label=text.Export.REPOSITORY, placeholder="user/name", info=text.Export.REPOSITORY_INFO
+            )
+            private = gr.Checkbox(True, label=text.Export.PRIVATE, info=text.Export.PRIVATE_INFO)
+            with gr.Row(elem_classes="actions"):
+                push = gr.Button(text.Export.PUSH)
+            pushed = gr.HTML()
+    with gr.Column(elem_classes="card"):
+        gr.HTML(parts.heading(text.Export.CARD, text.Export.CARD_ASIDE))
+        gr.HTML(parts.banner(text.SAFETY))
+        card = gr.Markdown(text.Export.CARD_EMPTY, label=text.Export.CARD, elem_classes="modelcard")
+    export = Export(run, make, download, repository, private, push, pushed, card)
+    _wire(studio, export)
+    return export
+
+
+def _wire(studio: Studio, export: Export) -> None:
+    @shown
+    def make_zip(run: str | None) -> dict[str, Any]:
+        path = zip_for_download(studio, _chosen(run))
+        size = f"{path.stat().st_size / 1e6:,.1f} MB"
+        return gr.update(
+            value=str(path), label=text.Export.DOWNLOAD_FILE.format(name=path.name, size=size), visible=True
+        )
+
+    @shown
+    def push_adapter(run: str | None, repository: str, private: bool) -> str:
+        address = studio.push(_chosen(run), (repository or "").strip(), private=private)
+        return f'<p class="note"><a href="{escape(address, True)}" target="_blank" rel="noopener">{escape(address)}</a></p>'
+
+    @shown
+    def show_card(run: str | None) -> list[Any]:
+        return [studio.model_card(run) if run else text.Export.CARD_EMPTY, gr.update(visible=False)]
+
+    private: dict[str, Any] = {"api_visibility": "private"}
+    export.make.click(make_zip, export.run, export.download, **private)
+    export.push.click(push_adapter, [export.run, export.repository, export.private], export.pushed, **private)
+    export.run.change(
+        show_card, export.run, [export.card, export.download], queue=False, show_progress="hidden", **private
+    )
+
+
+def on_open(studio: Studio, export: Export, opened: gr.Tab) -> None:
+    """Show the model card of the chosen run when the tab is opened."""
+
+    @shown
+    def show(run: str | None) -> str:
+        return studio.model_card(run) if run else text.Export.CARD_EMPTY
+
+    opened.select(show, export.run, export.card, queue=False, show_progress="hidden", api_visibility="private")
+
+
+def run_choices(runs: Sequence[Job]) -> list[tuple[str, str]]:
+    """Runs that may have an adapter, newest first."""
+    return [(f"{job.name} · {units.moment(job.created)}", job.id) for job in runs if job.state in HAS_ADAPTER]
+
+
+def zip_for_download(studio: Studio, run_id: str) -> Path:
+    """Make the zip and lay it where the server may hand it out: the data folders themselves stay closed to it."""
+    made = studio.export_adapter(run_id)
+    folder = Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR")))
+    return Path(shutil.copy2(made, folder / made.name))
+
+
+def _chosen(run: str | None) -> str:
+    if not run:
+        raise InputError(text.Errors.NO_RUN, text.Errors.NO_RUN_HINT)
+    return run

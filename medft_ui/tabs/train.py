@@ -1,0 +1,154 @@
+"""Train: which data, which model, which recipe; the plan beside it; the text that is taught; Start.
+
+It does not know: how a plan is made, how a run is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from core.config import PRESETS, RECOMMENDED
+from medft_ui import parts, text, units
+from medft_ui.errors import shown
+from medft_ui.tabs import train_form
+from medft_ui.tabs.train_views import plan_view, preset_named, taught_html
+
+if TYPE_CHECKING:
+    from core.dataset.store import Dataset
+    from core.studio import Studio
+
+PRIVATE: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """The screen's components; ``form`` holds one control for each of train_form.NAMES."""
+
+    dataset: gr.Dropdown
+    preset: gr.Radio
+    preset_note: gr.HTML
+    name: gr.Textbox
+    form: tuple[gr.components.Component, ...]
+    plan: gr.HTML
+    start: gr.Button
+    reasons: gr.HTML
+    row: gr.Number
+    taught: gr.HTML
+
+    @property
+    def planned(self) -> list[Any]:
+        """What a plan fills, in the order of ``_plan_updates``."""
+        return [self.plan, self.start, self.reasons, self.preset_note]
+
+
+def build(studio: Studio) -> Train:
+    """Lay out the screen and wire what stays inside it."""
+    with gr.Row():
+        with gr.Column(elem_classes="card", scale=6, min_width=320):
+            made = _recipe(studio)
+        with gr.Column(elem_classes="card", scale=5, min_width=320):
+            plan = gr.HTML(parts.heading(text.Train.PLAN))
+            start = gr.Button(text.Train.START, variant="primary")
+            reasons = gr.HTML()
+    with gr.Column(elem_classes="card"):
+        with gr.Row(elem_classes="spread"):
+            gr.HTML(parts.heading(text.Train.TAUGHT, text.Train.TAUGHT_ASIDE))
+            row = gr.Number(1, label=text.Train.ROW, precision=0, minimum=1, scale=0, min_width=110)
+        taught = gr.HTML(parts.note(text.Train.TAUGHT_EMPTY))
+    train = Train(plan=plan, start=start, reasons=reasons, row=row, taught=taught, **made)
+    _wire(studio, train)
+    return train
+
+
+def _recipe(studio: Studio) -> dict[str, Any]:
+    gr.HTML(parts.heading(text.Train.RECIPE))
+    dataset, model = _what(studio)
+    preset = gr.Radio(
+        [entry.name for entry in PRESETS], value=PRESETS[0].name, label=text.Train.PRESET, elem_classes="presets"
+    )
+    preset_note = gr.HTML(parts.note(PRESETS[0].about))
+    fields = train_form.controls(train_form.SIMPLE)
+    gr.HTML(parts.note(text.Train.ZONES))
+    with gr.Accordion(text.Train.ADVANCED, open=False):
+        for title, names in train_form.ADVANCED.items():
+            gr.HTML(f"<h3>{escape(title)}</h3>")
+            fields |= train_form.controls(names)
+    name = gr.Textbox(label=text.Train.NAME, info=text.Train.NAME_INFO, max_length=80)
+    form = (model, *(fields[key] for key in train_form.NAMES if key != "model"))
+    return {"dataset": dataset, "preset": preset, "preset_note": preset_note, "name": name, "form": form}
+
+
+def _what(studio: Studio) -> tuple[gr.Dropdown, gr.Dropdown]:
+    datasets = dataset_choices(studio.list_datasets())
+    first = datasets[0][1] if datasets else None
+    dataset = gr.Dropdown(datasets, value=first, label=text.Train.DATASET, info=text.Train.DATASET_INFO)
+    label, info = text.SETTINGS["model"]
+    choices = train_form.model_choices([model.id for model in studio.models()])
+    model = gr.Dropdown(
+        choices, value=RECOMMENDED.model, label=label, info=info, allow_custom_value=True, elem_id="set-model"
+    )
+    return dataset, model
+
+
+def _wire(studio: Studio, train: Train) -> None:
+    @shown
+    def choose_preset(name: str, model: str) -> list[Any]:
+        return train_form.to_values(preset_named(name).config.changed(model=model))
+
+    @shown
+    def show_plan(dataset_id: str | None, preset: str, *values: Any) -> list[Any]:
+        return _plan_updates(studio, dataset_id, preset, values)
+
+    @shown
+    def show_taught(dataset_id: str | None, row: float | None, *values: Any) -> str:
+        return taught_html(studio, dataset_id, int(row or 1), values)
+
+    train.preset.input(choose_preset, [train.preset, train.form[0]], list(train.form), **PRIVATE)
+    # a preset moves every control at once: only the last of that burst is planned
+    last: dict[str, Any] = {"trigger_mode": "always_last"} | PRIVATE
+    moved = [control.change for control in (train.dataset, train.preset, *train.form)]
+    gr.on(moved, show_plan, [train.dataset, train.preset, *train.form], train.planned, **last)
+    length = train.form[train_form.NAMES.index("max_length")]
+    triggers = [train.dataset.change, train.form[0].change, length.change, train.row.change]
+    gr.on(triggers, show_taught, [train.dataset, train.row, *train.form], train.taught, **last)
+
+
+def on_open(studio: Studio, train: Train, opened: gr.Tab) -> None:
+    """Plan and show the text when the tab is opened."""
+
+    @shown
+    def show(dataset_id: str | None, preset: str, row: float | None, *values: Any) -> list[Any]:
+        taught = taught_html(studio, dataset_id, int(row or 1), values)
+        return [*_plan_updates(studio, dataset_id, preset, values), taught]
+
+    inputs = [train.dataset, train.preset, train.row, *train.form]
+    opened.select(show, inputs, [*train.planned, train.taught], **PRIVATE)
+
+
+def _plan_updates(studio: Studio, dataset_id: str | None, preset: str, values: Sequence[Any]) -> list[Any]:
+    view = plan_view(studio, dataset_id, preset, values)
+    button = gr.update(interactive=view.ready, value=text.Train.START if view.ready else text.Train.START_BLOCKED)
+    return [view.plan, button, view.reasons, view.note]
+
+
+def start_run(studio: Studio, dataset_id: str | None, name: str, values: Sequence[Any]) -> str:
+    """Start what the form says, and return the run's id.
+
+    Raises:
+        ConfigError: with every problem at once.
+        JobError: if the machine is busy.
+    """
+    return studio.start_training(dataset_id or "", train_form.to_config(values), name)
+
+
+def dataset_choices(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
+    """The data sets to choose from, newest first."""
+    return [
+        (text.Train.DATASET_CHOICE.format(name=entry.name, rows=units.count(entry.rows_train)), entry.id)
+        for entry in datasets
+    ]

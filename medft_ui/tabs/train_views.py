@@ -1,0 +1,148 @@
+"""What the Train screen says about a recipe: the plan with its reasons, what must change, the text that is taught.
+
+It does not know: components, how a plan is made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from core.config import PRESETS, Preset
+from core.errors import ConfigError, MedftError
+from core.model.catalogue import CATALOGUE
+from core.model.plan import Plan
+from medft_ui import parts, text, units
+from medft_ui.tabs import train_form
+
+if TYPE_CHECKING:
+    from core.studio import Studio
+
+TONES: dict[str, parts.Tone] = {"fits": "good", "tight": "look", "does not fit": "bad"}
+MEMORY_PARTS = (
+    (text.Train.M_WEIGHTS, ("attention_weights", "mlp_weights", "embedding_weights")),
+    (text.Train.M_ADAPTER, ("adapter", "optimizer")),
+    (text.Train.M_ACTIVATIONS, ("activations", "logits", "working")),
+    (text.Train.M_CONTEXT, ("context",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """What stands in the plan card.
+
+    Args:
+        plan: Verdict, memory, time, and what must change.
+        reasons: What was chosen and why.
+        note: About the preset, and what differs from it.
+        ready: Whether Start would work.
+    """
+
+    plan: str
+    reasons: str
+    note: str
+    ready: bool
+
+
+def preset_named(name: str) -> Preset:
+    """Find a preset."""
+    return next(entry for entry in PRESETS if entry.name == name)
+
+
+def plan_view(studio: Studio, dataset_id: str | None, preset_name: str, values: Sequence[Any]) -> PlanView:
+    """Plan what the form says."""
+    preset = preset_named(preset_name)
+    note = parts.note(preset.about)
+    try:
+        config = train_form.to_config(values)
+        found = studio.problems(dataset_id, config) if dataset_id else ()
+        plan = studio.plan(dataset_id, config) if dataset_id and not config.problems() else None
+    except ConfigError as error:
+        return PlanView(_problem_card([problem.message for problem in error.problems]), "", note, False)
+    except MedftError as error:
+        return PlanView(_problem_card([str(error)]), "", note, False)
+    problems = [problem.message for problem in found] if dataset_id else [text.Train.NO_DATASET]
+    if os.environ.get("SPACES_ZERO_GPU"):
+        problems = [text.Train.ZERO_GPU, *problems]
+    changed = train_form.differences(config, preset.config)
+    if changed:
+        note += parts.note(text.Train.CHANGED.format(preset=preset.name, names=", ".join(changed)))
+    about = _model_note(config.model)
+    if plan is None:
+        return PlanView(_unplanned_card(problems), about, note, not problems)
+    reasons = f"<h3>{escape(text.Train.REASONS)}</h3>{parts.facts(_choice_rows(plan))}{about}"
+    return PlanView(_plan_card(plan, problems), reasons, note, not problems)
+
+
+def _problem_card(problems: Sequence[str]) -> str:
+    count = units.plural(len(problems), *text.Train.PROBLEM_WORDS)
+    pill = parts.pill(text.Train.PROBLEMS.format(count=count), "bad")
+    return parts.heading(text.Train.PLAN, pill_html=pill) + parts.problems(problems)
+
+
+def _unplanned_card(problems: Sequence[str]) -> str:
+    if problems:
+        return _problem_card(problems)
+    later = parts.heading(text.Train.PLAN, pill_html=parts.pill(text.Train.LATER, "info"))
+    return later + parts.note(text.Train.LATER_HINT)
+
+
+def _plan_card(plan: Plan, problems: Sequence[str]) -> str:
+    need, free = units.gib(plan.memory.total_gib), units.gib(plan.available_gib)
+    pill = parts.pill(text.Train.FITS.format(verdict=plan.verdict, need=need, free=free), TONES[plan.verdict])
+    said = parts.problems(problems) or parts.note(text.Train.NO_PROBLEMS)
+    title = parts.heading(text.Train.PLAN, pill_html=pill)
+    return title + _memory_bar(plan) + parts.facts(_time_rows(plan)) + said
+
+
+def _memory_bar(plan: Plan) -> str:
+    sizes = plan.memory.parts()
+    parted = [(label, sum(sizes[name] for name in names)) for label, names in MEMORY_PARTS]
+    whole = max(plan.available_gib, plan.memory.total_gib)
+    blocks = "".join(f'<i style="width:{size / whole * 100:.1f}%"></i>' for _, size in parted)
+    words = " · ".join(f"{label} {size:.2f}" for label, size in parted)
+    free = text.Train.M_FREE.format(free=f"{max(0.0, plan.available_gib - plan.memory.total_gib):.1f}")
+    over = " over" if plan.verdict == "does not fit" else ""
+    label = f"{text.Train.M_LABEL}: {words} · {free}"
+    stack = f'<div class="stack{over}" role="img" aria-label="{escape(label, True)}">{blocks}</div>'
+    return f'{stack}<p class="aside">{escape(f"{words} · {free}")}</p>'
+
+
+def _time_rows(plan: Plan) -> list[tuple[str, str, str]]:
+    speed = text.Train.P_SPEED.format(speed=units.count(plan.tokens_per_s))
+    steps = text.Train.P_STEPS.format(steps=units.count(plan.total_steps), every=units.count(plan.eval_every))
+    return [
+        (text.Train.P_TIME, units.duration(plan.time_s), speed),
+        (text.Train.P_TOKENS, units.count(plan.step_tokens), steps),
+    ]
+
+
+def _choice_rows(plan: Plan) -> list[tuple[str, str, str]]:
+    choices = plan.choices().items()
+    return [(text.CHOICES.get(name, name), text.option(choice.value), choice.reason) for name, choice in choices]
+
+
+def _model_note(model: str) -> str:
+    card = next((entry for entry in CATALOGUE if entry.id == model), None)
+    if card is None:
+        return parts.note(text.Train.OTHER_MODEL)
+    gated = text.Train.GATED if card.gated else ""
+    return parts.note(text.Train.MODEL_NOTE.format(about=card.about, licence=card.licence, gated=gated))
+
+
+def taught_html(studio: Studio, dataset_id: str | None, row: int, values: Sequence[Any]) -> str:
+    """The exact text of one row, with what is learnt marked."""
+    if not dataset_id:
+        return parts.note(text.Train.NO_DATASET)
+    try:
+        config = train_form.to_config(values)
+        pieces = studio.highlight(dataset_id, config, row - 1) if not config.problems() else None
+    except MedftError as error:
+        return parts.note(str(error))
+    if pieces is None:
+        return parts.note(text.Train.TAUGHT_LATER)
+    body = "".join(f"<mark>{escape(piece)}</mark>" if learnt else escape(piece) for piece, learnt in pieces)
+    return f'<pre class="taught" tabindex="0" aria-label="{escape(text.Train.TAUGHT, True)}">{body}</pre>'
