@@ -228,9 +228,7 @@ class Preset:
 
 
 RECOMMENDED = TrainingConfig()
-QUICK_DEMO = RECOMMENDED.changed(
-    learning_rate=1e-3, epochs=2.0, max_length=256, schedule="linear", early_stopping=0, sample_tokens=48
-)
+QUICK_DEMO = RECOMMENDED.changed(learning_rate=1e-3, max_steps=24, max_length=256, schedule="linear", sample_tokens=48)
 LOW_MEMORY = RECOMMENDED.changed(
     quantisation="nf4", batch_rows=1, checkpointing="on", optimizer="adamw_8bit", max_length=512, rank=8, alpha=16
 )

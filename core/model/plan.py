@@ -33,7 +33,8 @@ FITS_SHARE, TIGHT_SHARE = 0.90, 0.97
 FORWARD_TOKENS = {"big": 8192, "small": 16_384, "old": 4096, "cpu": 1024}
 BIG_PARAMETERS = 3_000_000_000
 AIMED_STEPS = 100
-EVALUATIONS = 8
+# Evaluations in a run: enough to see a curve, but no more than a share of the training time, each costing half a step.
+FEWEST_EVALUATIONS, MOST_EVALUATIONS, EVALUATION_SHARE = 3, 8, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +380,7 @@ def _finished(case: _Case, base: dict[str, Choice[Any]], rows: Choice[int], chec
     per_pass = rows.value * (config.max_length if packing else case.stats.mean_tokens)
     step_tokens = max(1, int(min(per_pass * accumulation.value, max(case.stats.tokens, 1))))
     steps = config.max_steps or max(1, math.ceil(case.stats.tokens * config.epochs / step_tokens))
-    eval_every = config.eval_every or max(1, math.ceil(steps / EVALUATIONS))
+    eval_every = config.eval_every or _eval_every(case.stats, steps, step_tokens)
     speed = estimated_tokens_per_s(case.shape, setup, case.device)
     evaluations = math.ceil(steps / eval_every) + 1 if case.stats.eval_rows else 0
     return Plan(
@@ -399,6 +400,13 @@ def _finished(case: _Case, base: dict[str, Choice[Any]], rows: Choice[int], chec
         # A forward pass alone is about half of forward and backward through frozen weights.
         time_s=(steps * step_tokens + evaluations * case.stats.eval_tokens / 2) / speed,
     )
+
+
+def _eval_every(stats: DatasetStats, steps: int, step_tokens: int) -> int:
+    """Steps between evaluations when the planner chooses."""
+    affordable = EVALUATION_SHARE * steps * step_tokens / max(1.0, stats.eval_tokens / 2)
+    count = max(FEWEST_EVALUATIONS, min(MOST_EVALUATIONS, int(affordable)))
+    return max(1, math.ceil(steps / count))
 
 
 def _verdict(needed_gib: float, free_gib: float) -> Verdict:

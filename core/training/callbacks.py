@@ -52,6 +52,8 @@ class Reporter:
 
     def __init__(self, listening: Listening) -> None:
         self.listening = listening
+        self.judge_base: Callable[[], None] | None = None
+        """Called once, after the first step: people see at once that training works, and the base model can wait."""
         self.tokens = 0
         self.trained_s = 0.0
         self._since = time.monotonic()
@@ -61,14 +63,19 @@ class Reporter:
         self.tokens += tokens
 
     def step_begins(self, step: int) -> None:
-        """Say which step is under way and start the clock: evaluations do not count as training time."""
-        self._since = time.monotonic()
+        """Say which step is under way."""
         self.listening.progress.phase("training", step, self.listening.total_steps)
 
-    def step_ended(self, step: int, control: Any) -> None:
-        """Stop the clock, and look at the stop button."""
-        self.trained_s += time.monotonic() - self._since
+    def restart_clock(self) -> None:
+        """Leave out what passed since the last step: evaluations and checkpoints do not count as training time."""
         self._since = time.monotonic()
+
+    def step_ended(self, step: int, control: Any) -> None:
+        """Read the clock, judge the base model after the very first step, and look at the stop button."""
+        self.trained_s += time.monotonic() - self._since
+        if step == 1 and self.judge_base:
+            self.judge_base()
+        self.restart_clock()
         if step >= self.listening.total_steps:
             # The end is always judged and kept, whatever the rhythm was.
             control.should_evaluate, control.should_save = self.listening.evaluates, True
@@ -110,6 +117,9 @@ def callback_class() -> Any:
         def __init__(self, reporter: Reporter) -> None:
             self.reporter = reporter
 
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.reporter.restart_clock()
+
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.reporter.step_begins(state.global_step)
 
@@ -122,8 +132,10 @@ def callback_class() -> Any:
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if not self.reporter.listening.evaluates:
                 self.reporter.listening.samples(state.global_step)
+            self.reporter.restart_clock()
 
         def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.reporter.listening.samples(state.global_step)
+            self.reporter.restart_clock()
 
     return ProgressCallback

@@ -112,13 +112,12 @@ def run_loop(prepared: Prepared, plan: Plan, resume: Path | None) -> Ending:
     progress = prepared.progress
     progress.phase("loading the model")
     loaded = prepared.engine.load(prepared.base.folder, prepared.config, plan)
-    output = OutputLayer.of(loaded.causal, logits_slice_tokens(prepared.shape.vocabulary))
     progress.phase("packing the rows")
-    trainer, steps = _trainer(prepared, plan, (loaded, output))
-    # The start is judged too, and so is a step at which the person stopped before its evaluation was done.
-    trainer.args.eval_on_start = bool(prepared.evaluation) and (
-        resume is None or _owes_evaluation(resume, plan.eval_every)
-    )
+    trainer, steps = _trainer(prepared, plan, loaded)
+    # A step at which the person stopped before its evaluation was done is evaluated now.
+    trainer.args.eval_on_start = resume is not None and _owes_evaluation(resume, trainer.args)
+    if resume is None:
+        trainer.parts.reporter.judge_base = functools.partial(_judge_base, prepared, trainer)
     _check_first_batch(trainer, progress)
     progress.phase("starting")
     began = time.monotonic()
@@ -134,28 +133,24 @@ def run_loop(prepared: Prepared, plan: Plan, resume: Path | None) -> Ending:
     return _ending(prepared, trainer.state, steps, time.monotonic() - began)
 
 
-def _trainer(prepared: Prepared, plan: Plan, model: tuple[LoadedModel, OutputLayer]) -> tuple[Any, int]:
+def _trainer(prepared: Prepared, plan: Plan, loaded: LoadedModel) -> tuple[Any, int]:
     """Build the trainer; returns it and the steps of the run."""
-    loaded, output = model
     packing, capacity = plan.packing.value, prepared.config.max_length
     train = Bins.of(prepared.train, capacity, packing)
     evaluation = Bins.of(prepared.evaluation, capacity, packing) if prepared.evaluation else None
     steps = total_steps(prepared.config, plan, len(train))
-    arguments = training_arguments(prepared.config, plan, prepared.job_dir / FOLDER, steps, evaluation is not None)
-    questions = SamplePrompts(prepared.template, prepared.config.sample_prompts, prepared.config.sample_tokens)
-    listening = Listening(
-        progress=prepared.progress,
-        total_steps=steps,
-        work_per_token=work_per_token(prepared.shape),
-        peak_flops=peak_flops(prepared.device),
-        evaluates=evaluation is not None,
-        samples=lambda step: show_samples(prepared.engine, loaded, questions, step, prepared.progress),
+    reporter = Reporter(_listening(prepared, loaded, steps))
+    parts = LoopParts(
+        engine=prepared.engine,
+        loaded=loaded,
+        output=OutputLayer.of(loaded.causal, logits_slice_tokens(prepared.shape.vocabulary)),
+        job_dir=prepared.job_dir,
+        reporter=reporter,
     )
-    reporter = Reporter(listening)
     trainer = trainer_class()(
-        LoopParts(prepared.engine, loaded, output, prepared.job_dir, prepared.progress, reporter.count),
+        parts,
         model=loaded.model,
-        args=arguments,
+        args=training_arguments(prepared.config, plan, prepared.job_dir / FOLDER, steps, evaluation is not None),
         train_dataset=train,
         eval_dataset=evaluation,
         data_collator=collate_packed if packing else functools.partial(collate_padded, pad_id=prepared.template.pad_id),
@@ -163,6 +158,29 @@ def _trainer(prepared: Prepared, plan: Plan, model: tuple[LoadedModel, OutputLay
     )
     _silence(trainer)
     return trainer, steps
+
+
+def _listening(prepared: Prepared, loaded: LoadedModel, steps: int) -> Listening:
+    questions = SamplePrompts(prepared.template, prepared.config.sample_prompts, prepared.config.sample_tokens)
+    return Listening(
+        progress=prepared.progress,
+        total_steps=steps,
+        work_per_token=work_per_token(prepared.shape),
+        peak_flops=peak_flops(prepared.device),
+        evaluates=bool(prepared.evaluation),
+        samples=lambda step: show_samples(prepared.engine, loaded, questions, step, prepared.progress),
+    )
+
+
+def _judge_base(prepared: Prepared, trainer: Any) -> None:
+    """Evaluate and ask the model as it was before training, with the adapter switched off, and report it as step 0."""
+    if not prepared.evaluation:
+        return
+    loss = trainer.evaluate_base()
+    if math.isfinite(loss):
+        prepared.progress.metric(0, eval_loss=loss)
+        with trainer.parts.loaded.model.disable_adapter():
+            trainer.parts.reporter.listening.samples(0)
 
 
 def _callbacks(config: TrainingConfig, reporter: Reporter, evaluates: bool) -> list[Any]:
@@ -231,11 +249,13 @@ def _rows_of(batch: dict[str, Any], rows: Sequence[Row]) -> list[Row]:
     return list(rows[: batch["input_ids"].shape[0]])
 
 
-def _owes_evaluation(checkpoint: Path, eval_every: int) -> bool:
+def _owes_evaluation(checkpoint: Path, arguments: Any) -> bool:
     """Whether the person stopped at a step that was due for evaluation, before it was evaluated."""
     step = step_of(checkpoint)
+    if not arguments.eval_steps or step % arguments.eval_steps:
+        return False
     history = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["log_history"]
-    return step % eval_every == 0 and not any(entry["step"] == step and "eval_loss" in entry for entry in history)
+    return not any(entry["step"] == step and "eval_loss" in entry for entry in history)
 
 
 def _ending(prepared: Prepared, state: Any, steps: int, seconds: float) -> Ending:

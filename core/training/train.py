@@ -104,7 +104,7 @@ def _prepare(task: _Task, progress: Progress) -> tuple[Prepared, str]:
     engine = _imported(choose_engine(task.config, shape.family, device), task.config, progress)
     _go_on(progress)
     progress.phase("reading the data set")
-    dataset = open_dataset(task.home, task.dataset_id)
+    dataset = open_dataset(Settings(home=task.home).datasets, task.dataset_id)
     cache = Settings(home=task.home).datasets / task.dataset_id / "encoded"
 
     def encoded(records: list[Any]) -> EncodedDataset:

@@ -12,7 +12,7 @@ import functools
 import itertools
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 from core.errors import ResourceError
 from core.progress import Progress
+from core.training.callbacks import Reporter
 from core.training.checkpoints import FOLDER, WRITING, drop_old, seal
 from core.training.engine import Engine, LoadedModel
 from core.training.loss import OutputLayer, answer_loss
@@ -37,16 +38,19 @@ class LoopParts:
         loaded: The model.
         output: Its frozen output layer.
         job_dir: Where checkpoints go.
-        progress: Hears how far an evaluation is, and says when to stop.
-        count: Told how many tokens go into each optimizer step.
+        reporter: Counts tokens, hears how far an evaluation is, and says when to stop.
     """
 
     engine: Engine
     loaded: LoadedModel
     output: OutputLayer
     job_dir: Path
-    progress: Progress
-    count: Callable[[int], None]
+    reporter: Reporter
+
+    @property
+    def progress(self) -> Progress:
+        """Who listens."""
+        return self.reporter.listening.progress
 
 
 def batch_loss(parts: LoopParts, batch: dict[str, Any]) -> Any:
@@ -175,7 +179,7 @@ def trainer_class() -> Any:
             self, epoch_iterator: Iterator[Any], num_batches: int, device: Any
         ) -> tuple[list[Any], int]:
             batches = list(itertools.islice(epoch_iterator, num_batches))
-            self.parts.count(sum(batch["tokens"] for batch in batches))
+            self.parts.reporter.count(sum(batch["tokens"] for batch in batches))
             return batches, max(1, sum(len(batch["targets"]) for batch in batches))
 
         def compute_loss(
@@ -202,6 +206,11 @@ def trainer_class() -> Any:
                 # The library does this only for evaluations within the loop, not for one that a resumed run catches up on.
                 self._determine_best_metric(metrics, None)
             return metrics
+
+        def evaluate_base(self) -> float:
+            """Evaluate the untrained base model, whenever it is asked for: the adapter is switched off meanwhile."""
+            with random_state_kept(), self.parts.loaded.model.disable_adapter():
+                return mean_loss(self, self.parts, self.get_eval_dataloader())
 
         def _save_checkpoint(self, model: Any, trial: Any) -> None:
             write_checkpoint(self, self.parts, lambda: super(AnswerTrainer, self)._save_checkpoint(model, trial))
