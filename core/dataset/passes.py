@@ -19,7 +19,7 @@ import numpy.typing as npt
 from core.dataset.duplicates import Repeats, find_repeats
 from core.dataset.leakage import ProbeIndex
 from core.dataset.rows import Left, Tally, Warned
-from core.dataset.shingles import Hashes, key_of_words, sequences, words
+from core.dataset.shingles import Hashes, key_of, sequences, words
 from core.dataset.split import Ties, by_topic, groups_of, hold_out
 from core.dataset.steps import STEP, CleanOptions, shortened
 from core.dataset.workspace import Workspace
@@ -74,7 +74,7 @@ class Job:
         tally, line = self.tallies[name], self.space.line(row)
         self.alive[row] = False
         tally.removed += 1
-        self.space.leave(Left(line, name, reason))
+        self.space.leave(Left(line, name, reason), "eval" if self.held[row] else "train")
         body = json.loads(line)
         tally.show(shortened(_shown(self, row)), after, str(body["id"]), reason)
 
@@ -312,7 +312,7 @@ def contamination(job: Job, benchmarks: Benchmarks) -> None:
             said = [words(question) for question in questions]
             hashed = sequences(said)
             index = _search(job, [_probe(hashed.set_of(place)) for place in range(len(said))])
-            asked = {key_of_words(question) for question in said if question}
+            asked = {key_of(question) for question in questions} - {0}
             rows = {row: f"{share:.0%} of a question of {name} stands in it" for row, share in index.rows.items()}
             train = job.rows(False)
             same = np.isin(job.space.keys[train, _QUESTION], np.array(sorted(asked), dtype=np.uint64))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from core.dataset import checks, text
 from core.dataset.duplicates import Signatures, signatures
-from core.dataset.shingles import WORDS_IN_A_ROW, Sequences, key_of_words, sequences, words
+from core.dataset.shingles import WORDS_IN_A_ROW, Sequences, key_of, sequences, words
 from core.dataset.steps import MAX_EXAMPLES, CleanOptions, Example, excerpt, shortened
 from core.records import Message, Record
 
@@ -276,14 +276,7 @@ def _measured(rows: Sequence[Record], judged: _Judged, tallies: dict[str, Tally]
     alone = np.array([len(answer) >= FEWEST_WORDS_ALONE for answer in answers], dtype=bool)
     own = np.array([len(answer) - WORDS_IN_A_ROW + 1 for answer in answers], dtype=np.int64)
     compared_from = np.where(alone, np.diff(hashes.starts) - own, 0)
-    keys = [
-        (
-            key_of_words(question, answer),
-            key_of_words(question),
-            key_of_words(words(row.topic)) if row.topic.strip() else 0,
-        )
-        for row, question, answer in zip(rows, before, answers, strict=True)
-    ]
+    keys = [_keys(row) for row in rows]
     sizes = [
         (sum(len(message.content) for message in row.context), len(row.response), len(question) + len(answer))
         for row, question, answer in zip(rows, before, answers, strict=True)
@@ -304,6 +297,11 @@ def _measured(rows: Sequence[Record], judged: _Judged, tallies: dict[str, Tally]
         compared_from=compared_from,
         sketches=sketches,
     )
+
+
+def _keys(row: Record) -> tuple[int, int, int]:
+    before = [message.content for message in row.context]
+    return key_of(*before, row.response), key_of(*before), key_of(row.topic)
 
 
 def _slices(hashes: Sequences, begin: npt.NDArray[np.int64]) -> Sequences:

@@ -90,7 +90,7 @@ class Workspace:
         if tokens is not None:
             self._counted.append(np.fromiter(tokens, dtype=np.int32))
         for left in scrubbed.left:
-            self.leave(left)
+            self.leave(left, "eval" if is_eval else "train")
         for warned in scrubbed.warned:
             self.warn(warned)
 
@@ -102,9 +102,10 @@ class Workspace:
                 "Free some space, or start with MEDFT_HOME on a larger disk; nothing was kept.",
             )
 
-    def leave(self, left: Left) -> None:
+    def leave(self, left: Left, part: str) -> None:
         """Note a row that is taken out, so that it can be shown and put back."""
-        self.left.write(json_line({"step": left.step, "reason": left.reason, "row": json.loads(left.line)}))
+        row = json.loads(left.line)
+        self.left.write(json_line({"step": left.step, "reason": left.reason, "part": part, "row": row}))
 
     def warn(self, warned: Warned) -> None:
         """Note a row that a person should look at."""
