@@ -23,7 +23,7 @@ from medft_ui.api import add_api
 from medft_ui.errors import shown
 from medft_ui.run_charts import View
 from medft_ui.sidebar import Sidebar
-from medft_ui.tabs import chat, data, export, help, monitor, train
+from medft_ui.tabs import chat, data, data_views, export, help, monitor, train
 from medft_ui.tabs.chat import Chat
 from medft_ui.tabs.data import Data
 from medft_ui.tabs.export import Export
@@ -140,7 +140,7 @@ def _chosen(datasets: Sequence[Dataset], newest: Snapshot, picked: str | None) -
 
 def picker_updates(datasets: Sequence[Dataset], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
     """New choices for ``Page.pickers``; what is picked stays if it still exists."""
-    sets, adapters = train.dataset_choices(datasets), export.run_choices(runs)
+    sets, adapters = data_views.dataset_choices(datasets), export.run_choices(runs)
     listed = [sets, sets, monitor.run_choices(runs), adapters, adapters]
     return [_picker(choices, pick) for choices, pick in zip(listed, picks, strict=True)]
 

@@ -192,7 +192,6 @@ class Train:
     RECIPE = "What shall it learn, and how?"
     DATASET = "Data set"
     DATASET_INFO = "Yours appear here once they are built on the Data screen."
-    DATASET_CHOICE = "{name} ({rows} rows)"
     MODEL_CHOICE = "{title} · {gb} GB"
     PRESET = "Preset"
     CHANGED = "Changed from {preset}: {names}."
@@ -428,6 +427,7 @@ class Data:
     SETS = "Your data sets"
     SETS_ASIDE = "newest first; the sample came with the app"
     SET = "Data set"
+    SET_CHOICE = "{name} ({rows} rows)"
     TRAIN_ON_IT = "Train on it"
     REPORT = "Cleaning: {read} rows in, {kept} stay"
     QUIET_STEPS = "{count} that found nothing"
@@ -468,3 +468,25 @@ ROLES = {
     "answer": "Right option",
     "explanation": "Explanation",
 }
+
+
+class Gate:
+    """The card that stands between a data set and training."""
+
+    TITLE = "May it be trained on?"
+    TO_RESOLVE = "{count} to resolve"
+    RESOLVED = "nothing left to resolve"
+    PLACE_WORDS = ("place", "places")
+    WHY = "These look like identifiers of a person. Decide about them; the decision is kept with your name."
+    VOUCH = (
+        "No pattern finds an identifier any more. Patterns do not find everything: a person has to vouch for the rows."
+    )
+    MORE = "And {count} more."
+    COLUMNS = ("Found", "In its sentence")
+    BY = "Your name"
+    BY_INFO = "Kept with the decision, in the report and in the audit file."
+    REPLACE = "Replace all by placeholders"
+    DROP = "Drop these rows"
+    LEAVE = "None of them is an identifier"
+    APPROVE = "Approve for training"
+    APPROVED = "Approved. It can be trained on now."

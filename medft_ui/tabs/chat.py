@@ -17,7 +17,6 @@ from core.errors import InputError
 from core.records import Message
 from medft_ui import parts, text
 from medft_ui.errors import shown
-from medft_ui.tabs.export import run_choices
 
 if TYPE_CHECKING:
     from core.studio import Studio
@@ -46,11 +45,8 @@ class Chat:
 def build(studio: Studio) -> Chat:
     """Lay out the screen and wire it."""
     gr.HTML(parts.banner(text.SAFETY))
-    choices = run_choices(studio.list_runs())
     with gr.Column(elem_classes="card"), gr.Row():
-        run = gr.Dropdown(
-            choices, value=choices[0][1] if choices else None, label=text.Chat.RUN, info=text.Chat.RUN_INFO, scale=2
-        )
+        run = gr.Dropdown([], label=text.Chat.RUN, info=text.Chat.RUN_INFO, scale=2)
         which = gr.Radio(list(text.Chat.WHICH_CHOICES), value="both", label=text.Chat.WHICH, scale=2)
     with gr.Row(equal_height=True):
         left, base = _pane(text.Chat.BASE, text.Chat.BASE_ASIDE)

@@ -21,7 +21,8 @@ from core.errors import InputError, MedftError
 from core.progress import Choice, StopVerb
 from medft_ui import parts, text
 from medft_ui.errors import shown
-from medft_ui.tabs import data_views
+from medft_ui.tabs import data_views, gate
+from medft_ui.tabs.gate import Gate
 
 if TYPE_CHECKING:
     from core.studio import Preview, Studio
@@ -67,6 +68,7 @@ class Data:
         dataset: Which data set is shown.
         report: What cleaning did to it.
         train_on_it: Takes it to the Train screen.
+        gate: Decides about identifiers and approves the data set.
     """
 
     hero: gr.Column
@@ -87,6 +89,7 @@ class Data:
     dataset: gr.Dropdown
     report: gr.HTML
     train_on_it: gr.Button
+    gate: Gate
 
     @property
     def previewed(self) -> list[Any]:
@@ -131,7 +134,7 @@ def build(studio: Studio) -> Data:
         with gr.Row(elem_classes="actions"):
             start_demo = gr.Button(text.Monitor.START_DEMO, variant="primary")
             to_train = gr.Button(text.Data.HERO_TRAIN)
-    made = _upload_card() | _understood_card() | _cleaning_card() | _datasets_card(studio)
+    made = _upload_card() | _understood_card() | _cleaning_card() | _datasets_card() | {"gate": gate.build()}
     page = Data(hero=hero, start_demo=start_demo, to_train=to_train, **made)
     _wire(studio, page)
     return page
@@ -203,13 +206,11 @@ def _cleaning_card() -> dict[str, Any]:
     return {"cleaning": cleaning, "name": name, "options": (steps, share, shortest, likeness), "build": build_button}
 
 
-def _datasets_card(studio: Studio) -> dict[str, Any]:
-    datasets = studio.list_datasets()
+def _datasets_card() -> dict[str, Any]:
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(text.Data.SETS, text.Data.SETS_ASIDE))
-        choices = [(entry.name, entry.id) for entry in datasets]
-        dataset = gr.Dropdown(choices, value=choices[0][1] if choices else None, label=text.Data.SET)
-        report = gr.HTML(data_views.dataset_html(datasets[0], datasets[0].report()) if datasets else "")
+        dataset = gr.Dropdown([], label=text.Data.SET)
+        report = gr.HTML()
         with gr.Row(elem_classes="actions"):
             train_on_it = gr.Button(text.Data.TRAIN_ON_IT, variant="primary")
     return {"dataset": dataset, "report": report, "train_on_it": train_on_it}
@@ -241,28 +242,13 @@ def _wire(studio: Studio, page: Data) -> None:
             progress=ShownProgress(progress),
         )
         forget(paths + eval_paths)
-        choices = [(entry.name, entry.id) for entry in studio.list_datasets()]
-        shown_now = gr.update(choices=choices, value=dataset.id)
-        return [
-            shown_now,
-            data_views.dataset_html(dataset, dataset.report()),
-            None,
-            None,
-            "",
-            gr.update(visible=False),
-            gr.update(visible=False),
-        ]
+        choices = data_views.dataset_choices(studio.list_datasets())
+        hidden = gr.update(visible=False)
+        return [gr.update(choices=choices, value=dataset.id), None, None, "", hidden, hidden]
 
     # Gradio fills a parameter whose default is a Progress
     def make_with_bar(*values: Any, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008
         return make(*values, progress=progress)
-
-    @shown
-    def show_report(dataset_id: str | None) -> str:
-        if not dataset_id:
-            return ""
-        dataset = studio.dataset(dataset_id)
-        return data_views.dataset_html(dataset, dataset.report())
 
     page.files.change(show_preview, page.files, page.previewed, **PRIVATE)
     by_hand_inputs = [page.files, page.kind, *page.roles]
@@ -270,9 +256,9 @@ def _wire(studio: Studio, page: Data) -> None:
         [page.kind.input, *(role.input for role in page.roles)], show_by_hand, by_hand_inputs, page.previewed, **PRIVATE
     )
     inputs = [page.files, page.held_out, page.name, page.kind, *page.options, *page.roles]
-    outputs = [page.dataset, page.report, page.files, page.held_out, page.name, page.understood, page.cleaning]
+    outputs = [page.dataset, page.files, page.held_out, page.name, page.understood, page.cleaning]
     page.build.click(make_with_bar, inputs, outputs, show_progress_on=page.report, api_visibility="private")
-    page.dataset.change(show_report, page.dataset, page.report, **PRIVATE)
+    gate.wire(studio, page.gate, page.dataset, page.report)
 
 
 def _paths(files: list[str] | None) -> list[Path]:

@@ -5,7 +5,7 @@ It does not know: components, how the numbers came about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 EXCERPT = 220
 COUNTS = ("changed", "removed", "warned")
+
+
+def dataset_choices(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
+    """The data sets to choose from, newest first."""
+    named = text.Data.SET_CHOICE
+    return [(named.format(name=entry.name, rows=units.count(entry.rows_train)), entry.id) for entry in datasets]
 
 
 def understood_html(preview: Preview) -> str:

@@ -43,12 +43,9 @@ class Export:
 
 def build(studio: Studio) -> Export:
     """Lay out the screen and wire it."""
-    choices = run_choices(studio.list_runs())
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(text.Export.TITLE, text.Export.ASIDE))
-        run = gr.Dropdown(
-            choices, value=choices[0][1] if choices else None, label=text.Export.RUN, info=text.Export.RUN_INFO
-        )
+        run = gr.Dropdown([], label=text.Export.RUN, info=text.Export.RUN_INFO)
     with gr.Row(equal_height=True):
         with gr.Column(elem_classes="card", min_width=320):
             gr.HTML(parts.heading(text.Export.HOME, text.Export.HOME_ASIDE))

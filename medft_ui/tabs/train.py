@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.config import PRESETS, RECOMMENDED
-from medft_ui import parts, text, units
+from medft_ui import parts, text
 from medft_ui.errors import shown
 from medft_ui.tabs import train_form
 from medft_ui.tabs.train_views import plan_view, preset_named, taught_html
 
 if TYPE_CHECKING:
-    from core.dataset.store import Dataset
     from core.studio import Studio
 
 PRIVATE: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
@@ -84,9 +83,7 @@ def _recipe(studio: Studio) -> dict[str, Any]:
 
 
 def _what(studio: Studio) -> tuple[gr.Dropdown, gr.Dropdown]:
-    datasets = dataset_choices(studio.list_datasets())
-    first = datasets[0][1] if datasets else None
-    dataset = gr.Dropdown(datasets, value=first, label=text.Train.DATASET, info=text.Train.DATASET_INFO)
+    dataset = gr.Dropdown([], label=text.Train.DATASET, info=text.Train.DATASET_INFO)
     label, info = text.SETTINGS["model"]
     choices = train_form.model_choices([model.id for model in studio.models()])
     model = gr.Dropdown(
@@ -144,11 +141,3 @@ def start_run(studio: Studio, dataset_id: str | None, name: str, values: Sequenc
         JobError: if the machine is busy.
     """
     return studio.start_training(dataset_id or "", train_form.to_config(values), name)
-
-
-def dataset_choices(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
-    """The data sets to choose from, newest first."""
-    return [
-        (text.Train.DATASET_CHOICE.format(name=entry.name, rows=units.count(entry.rows_train)), entry.id)
-        for entry in datasets
-    ]

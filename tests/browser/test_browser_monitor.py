@@ -1,0 +1,115 @@
+"""The Monitor in a real browser: charts that are never rebuilt and keep their zoom, and a run that can be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
+
+pytestmark = pytest.mark.browser
+
+CHART = ".chart .plot"
+
+
+def zoom(page: Page) -> None:
+    """Drag over the middle of the loss chart, as a person would."""
+    box = page.locator(f"{CHART} .nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5, steps=6)
+    page.mouse.up()
+
+
+def x_range(page: Page, chart: int = 0) -> list[float]:
+    return page.evaluate("n => document.querySelectorAll('.chart .plot')[n].layout.xaxis.range", chart)
+
+
+def test_charts_take_sixty_updates_without_a_remount_and_keep_the_zoom(
+    studio: FakeStudio, open_page: Callable[..., Page]
+) -> None:
+    studio.fake.show(snapshot("running", 60))
+    page = open_page()
+    page.get_by_role("tab", name="Monitor").click()
+    expect(page.get_by_role("img", name="Loss.")).to_be_visible()
+    zoom(page)
+    page.wait_for_function("document.querySelectorAll('.chart .plot')[1].layout.xaxis.range[0] > 1")
+    zoomed = x_range(page)
+    assert 0 < zoomed[0] < zoomed[1] < 200
+    assert x_range(page, 1) == pytest.approx(zoomed), "the charts share one axis"
+    page.evaluate("document.querySelectorAll('.chart .plot').forEach(node => { node.mine = true; })")
+    page.evaluate(
+        "window.drawn = 0; document.querySelector('.chart .plot').on('plotly_afterplot', () => window.drawn++)"
+    )
+    for step in range(61, 121):
+        before = page.evaluate("window.drawn")
+        studio.fake.show(snapshot("running", step))
+        page.wait_for_function("before => window.drawn > before", arg=before)
+    nodes = page.evaluate(
+        "[...document.querySelectorAll('.chart .plot')].map(node => [node.mine, node.dataset.mounts])"
+    )
+    assert nodes == [[True, "1"]] * 4
+    assert x_range(page) == pytest.approx(zoomed)
+    assert page.evaluate("document.querySelector('.chart .plot').data[0].x.length") == 120
+
+
+def test_reload_and_second_tab_show_the_same_run(studio: FakeStudio, open_page: Callable[..., Page]) -> None:
+    studio.fake.show(snapshot("running", 124))
+    page = open_page()
+    expect(page.get_by_text("62 %")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("62 %")).to_be_visible()
+    expect(open_page().get_by_text("62 %")).to_be_visible()
+
+
+def test_pause_asks_the_studio_and_resume_comes_after(studio: FakeStudio, open_page: Callable[..., Page]) -> None:
+    studio.fake.show(snapshot("running"))
+    page = open_page()
+    side = page.locator(".sidebar")
+    side.get_by_role("button", name="Pause").click()
+    expect(side.get_by_text("stopping · Respiratory demo")).to_be_visible()
+    assert studio.fake.asked == [("stop", studio.fake.now.job.id, True)]  # type: ignore[union-attr]
+    studio.fake.show(snapshot("stopped", resumable=True))
+    side.get_by_role("button", name="Resume").click()
+    expect(side.get_by_text("starting · Respiratory demo")).to_be_visible()
+
+
+def test_stop_asks_before_it_discards(studio: FakeStudio, open_page: Callable[..., Page]) -> None:
+    studio.fake.show(snapshot("running"))
+    page = open_page()
+    side = page.locator(".sidebar")
+    side.get_by_role("button", name="Stop…").click()
+    side.get_by_role("button", name="Go on training").click()
+    expect(side.get_by_role("button", name="Discard the run")).to_be_hidden()
+    assert studio.fake.asked == []
+    side.get_by_role("button", name="Stop…").click()
+    side.get_by_role("button", name="Discard the run").click()
+    expect(side.get_by_text("paused · Respiratory demo")).to_be_visible()
+    assert studio.fake.asked == [("stop", studio.fake.now.job.id, False)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "dark"), [("light", 1440, False), ("dark", 1440, True), ("phone", 390, True)]
+)
+def test_states_look_right(
+    studio: FakeStudio,
+    open_page: Callable[..., Page],
+    picture: Callable[[Page, str], None],
+    name: str,
+    width: int,
+    dark: bool,
+) -> None:
+    studio.fake.show(snapshot("running"))
+    page = open_page(width=width, dark=dark)
+    page.get_by_role("tab", name="Monitor").click()
+    expect(page.get_by_role("img", name="Loss.")).to_be_visible()
+    expect(page.get_by_text("<b>See a doctor.</b>")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing may stick out sideways"
+    page.wait_for_timeout(500)
+    picture(page, f"monitor-{name}")
+    studio.fake.show(snapshot("failed", error=KILLED, resumable=True))
+    expect(page.get_by_role("alert").get_by_text("signal 9")).to_be_visible()
+    picture(page, f"monitor-failed-{name}")
