@@ -63,7 +63,8 @@ _LABELS: tuple[tuple[str, str, str, bool], ...] = (
     (
         "mrn",
         "mrn.labelled",
-        r"\bMRNs?\b|\bMR\s?(?=#|no\b|number)|\bmedical\s?records?\b|\bmed\.?\s?recs?\b|\bhospital\s?(?=number"
+        r"\bMRNs?\b|\bE[MH]Rs?\b|\bMR\s?(?=#|no\b|number)|\bmedical\s?records?\b|\bmed\.?\s?recs?\b"
+        r"|\bhospital\s?(?=number"
         r"|no\b|id\b|#)|\bchart\b|\b(?:patient|pt)\.?'?s?\s?(?=id\b|identifier|number|no\b|#|mrn)"
         r"|\brecords?\s?(?=#|no\b|number|id\b)|\bhealth\s?record|病历号|住院号",
         True,
@@ -72,7 +73,7 @@ _LABELS: tuple[tuple[str, str, str, bool], ...] = (
         "health_plan",
         "health_plan.labelled",
         r"\binsurance\b|\bins\b\.?|\binsured\b|\binsurer\b|\bpolicy\b|\bmember(?:ship)?\b|\bsubscriber\b"
-        r"|\bbeneficiary\b|\bmedicare\b|\bmedicaid\b|\bhealth\s?plan\b|\bplan\s?(?=id\b|number|no\b|#)"
+        r"|\bbeneficiary\b|\bmedicare\b|\bmedicaid\b|\bhealth\s?plan\b|\bplan\b"
         r"|\bgroup\s?(?=number|no\b|#|id\b)|\bH[MI]CN?\b|\bMBI\b|\bHMO\b|\bPPO\b|\bclaim\b|\bcoverage\b"
         r"|\bpayer\b",
         True,
@@ -80,8 +81,8 @@ _LABELS: tuple[tuple[str, str, str, bool], ...] = (
     (
         "account",
         "account.labelled",
-        r"\baccounts?\b|\bacc?t\b\.?|\ba/c\b|\bIBAN\b|\b(?:credit|debit|bank)\s?cards?\b|\bcard\s?(?=number"
-        r"|no\b|#)|\bcc\b|\bbilling\b|\binvoice\b|\brouting\b|\bsort\s?code\b",
+        r"\baccounts?\b|\bacc?t\b\.?|\ba/c\b|\bIBAN\b|\bcards?\b|\bcc\b|\bbilling\b|\binvoice\b|\brouting\b"
+        r"|\bsort\s?code\b",
         True,
     ),
     (
@@ -198,7 +199,7 @@ def _is_vin(code: str) -> bool:
 def _is_card(code: str) -> bool:
     """Luhn check (ISO/IEC 7812-1, annex B) on 13 to 19 digits that begin like a payment card."""
     digits = [int(character) for character in code if character.isdigit()]
-    if digits[0] not in (3, 4, 5, 6) or len(set(digits)) < 3:
+    if digits[0] not in (2, 3, 4, 5, 6) or len(set(digits)) < 3:
         return False
     doubled = [digit if place % 2 == 0 else digit * 2 - 9 * (digit > 4) for place, digit in enumerate(reversed(digits))]
     return sum(doubled) % 10 == 0

@@ -3,7 +3,7 @@
     written("Admitted on March 3rd, 2023.") → date; "diagnosed in 2021", "last summer", "5/10 mg" → nothing
 
 A year alone is no identifier (Safe Harbor keeps years), nor is a relative date without a month. A month with its year is
-one only where the text speaks of a person, because health pages date their outbreaks and approvals that way.
+tied to a person only by what else the sentence says: health pages date outbreaks and approvals that way.
 It does not know: other kinds, or what becomes of a finding.
 """
 
@@ -81,6 +81,11 @@ _PUBLIC = re.compile(
     r"\b(?:FDA|Food and Drug|outbreak|published|publication|approved|isolates|Congress|Act|guidelines?|recommendation"
     r"|study|trial|epidemic|pandemic|report(?:ed)? cases|updated?|released?)\b"
 )
+# The dates that the rule names itself: birth, death, admission, discharge.
+_LISTED = re.compile(
+    r"\b(?:dob|born|birth|died|dies|death|passed away|deceased|(?:re)?admitted|admission|discharged?|hospitali[sz]ed)\b[^.\n]{0,20}$",
+    re.I,
+)
 _PRINTED = re.compile(
     r"\b(?:published(?: online)?|accessed|retrieved|posted|copyright|last (?:updated|modified)|FDA[- ]approved"
     r"|approved by the FDA"
@@ -116,11 +121,17 @@ _DATE_RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-def relative(text: str) -> Iterator[Span]:
-    """Yield "last March" where one person is spoken of; "last week" and "last summer" are no identifiers."""
-    for match in _LAST_MONTH.finditer(text):
-        if _is_personal(text, match.start(), match.end()):
-            yield match.start(), match.end(), "date", "date.last_month"
+def months(text: str) -> Iterator[tuple[int, int, str, bool]]:
+    """Yield (start, end, detector, dates a birth, death, admission or discharge) for "July 2022" and "last December".
+
+    Only where one person is spoken of. Whether the month is tied to that person is for the caller to judge; "last week"
+    and "last summer" are no identifiers.
+    """
+    for detector, pattern in (("date.month_year", _MONTH_YEAR), ("date.last_month", _LAST_MONTH)):
+        for match in pattern.finditer(text):
+            start, end = match.span()
+            if _is_personal(text, start, end):
+                yield start, end, detector, _LISTED.search(text, max(0, start - 30), start) is not None
 
 
 def written(text: str, low: int, high: int) -> Iterator[Span]:
@@ -131,9 +142,6 @@ def written(text: str, low: int, high: int) -> Iterator[Span]:
         for match in pattern.finditer(text, low, high):
             if not _PRINTED.search(text, max(0, match.start() - 40), match.start()):
                 yield match.start(), match.end(), "date", detector
-    for match in _MONTH_YEAR.finditer(text, low, high):
-        if _is_personal(text, match.start(), match.end()):
-            yield match.start(), match.end(), "date", "date.month_year"
 
 
 def numeric(text: str, low: int, high: int) -> Iterator[Span]:

@@ -80,7 +80,7 @@ KINDS: Mapping[str, Kind] = {
         "blocking",
         3,
         "Dates tied to a person (birth, admission, discharge, death), all but the year",
-        "Written and numeric dates with a day, and month with year where a person is spoken of; not years alone",
+        "Dates with a day, written or in figures; a month with its year where something ties it to a person; not years alone",
         "DATE",
     ),
     "age_over_89": Kind(

@@ -4,15 +4,15 @@
 
 dates.py, contacts.py and codes.py propose; here they are put in order and what overlaps is settled: e-mail before web
 address before labelled code before phone before plain form. Nothing is looked for inside a public web address.
-It does not know: names, places, people's decisions.
+It asks for names and places only to tell whether a month is one person's. It does not know: people's decisions.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from core.dataset.identifiers import codes, contacts, dates
+from core.dataset.identifiers import codes, contacts, dates, people, places, sentences
 from core.dataset.identifiers.kinds import Finding
 
 _DIGITS = re.compile(r"\d+")
@@ -31,23 +31,62 @@ def scan(text: str) -> tuple[Finding, ...]:
     Returns:
         Blocking findings in the order of the text; none overlaps another.
     """
-    taken: list[tuple[int, int]] = []
-    found: list[Finding] = []
-    for start, end, kind, detector in _proposals(text):
-        if any(start < other_end and other_start < end for other_start, other_end in taken):
-            continue
-        taken.append((start, end))
-        if kind:
-            found.append(Finding(kind, "blocking", start, end, detector))
-    return tuple(sorted(found, key=lambda finding: finding.start))
+    near = _near(text)
+    found = _disjoint(
+        Finding(kind, "blocking", start, end, detector) for start, end, kind, detector in _proposals(text, near)
+    )
+    tied = [
+        Finding("date", "blocking", start, end, detector)
+        for start, end, detector, is_listed in _months(text, near)
+        if is_listed or _is_tied(text, start, end, found)
+    ]
+    kept = [finding for finding in _disjoint([*found, *tied]) if finding.kind]
+    return tuple(sorted(kept, key=lambda finding: finding.start))
 
 
-def _proposals(text: str) -> Iterator[dates.Span]:
+def loose_months(text: str) -> tuple[Finding, ...]:
+    """Find "since January 2023" and "last December" where a person is spoken of but nothing else in the sentence tells whom.
+
+    Safe Harbor counts a month among the dates, yet alone it points to nobody: advisory.
+    """
+    months = [
+        Finding("date", "advisory", start, end, detector) for start, end, detector, _ in _months(text, _near(text))
+    ]
+    if not months:
+        return ()
+    known = [(finding.start, finding.end) for finding in scan(text)]
+    return tuple(month for month in months if not any(month.start < end and start < month.end for start, end in known))
+
+
+def _disjoint(proposals: Iterable[Finding]) -> list[Finding]:
+    """Keep each proposal that overlaps none before it."""
+    kept: list[Finding] = []
+    for proposal in proposals:
+        if not any(proposal.start < other.end and other.start < proposal.end for other in kept):
+            kept.append(proposal)
+    return kept
+
+
+def _is_tied(text: str, start: int, end: int, found: Sequence[Finding]) -> bool:
+    """Tell whether the sentence also holds another identifier, a name or a place, that makes the month one person's."""
+    low, high = sentences.around(text, start, end)
+    if any(low <= finding.start < high for finding in found if finding.kind):
+        return True
+    sentence = text[low:high]
+    names = list(people.spans(sentence))
+    return bool(names) or next(places.spans(sentence, names), None) is not None
+
+
+def _months(text: str, near: _Near) -> Iterator[tuple[int, int, str, bool]]:
+    if near.months or "last " in text or "past " in text or "previous " in text:
+        yield from dates.months(text)
+
+
+def _proposals(text: str, near: _Near) -> Iterator[dates.Span]:
     yield from contacts.emails(text)
     for start, end, personal in contacts.web(text):
         # An empty kind keeps the numbers in a public address from being taken for dates or codes.
         yield start, end, "url" if personal else "", "url.personal"
-    near = _near(text)
     for low, high in near.codes:
         yield from codes.spans(text, low, high)
     for low, high in near.codes:
@@ -59,8 +98,6 @@ def _proposals(text: str) -> Iterator[dates.Span]:
         yield from dates.numeric(text, low, high)
     for low, high in near.ages:
         yield from dates.ages(text, low, high)
-    if "last " in text or "past " in text or "previous " in text:
-        yield from dates.relative(text)
 
 
 class _Near:

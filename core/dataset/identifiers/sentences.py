@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 
+# The mark comes first and the exceptions look back from it: that way only marks are tried, not every character.
 BREAK = re.compile(
-    r"(?<![A-Z])(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMt)(?<!\bvs)(?<!\bpt)(?<!\bMrs)(?<!\bno)(?<!\bins)(?<!\bMed)[.!?][\"')\]]?\s+(?=\S)"
-    r"|\n+"
+    r"[.!?](?<![A-Z]\.)(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMt\.)(?<!\bvs\.)(?<!\bpt\.)(?<!\bno\.)(?<!\bMrs\.)"
+    r"(?<!\bins\.)(?<!\bMed\.)[\"')\]]?\s+(?=\S)|\n+"
 )
 
 

@@ -18,6 +18,7 @@ FOUND = [
     ("date", "she was seen on may 2nd for this", "may 2nd"),
     ("date", "The patient was admitted in July 2022.", "July 2022"),
     ("date", "My husband died last December.", "last December"),
+    ("date", "She was seen by Dr. Emily T. in November 2022.", "November 2022"),
     # dates: figures
     ("date", "Last visit 04/12/2023, stable.", "04/12/2023"),
     ("date", "Seen 4/22/22 by the nurse.", "4/22/22"),
@@ -78,6 +79,7 @@ NOTHING = [
     "As of October 2010, all isolates have been susceptible.",
     "It may 10 times out of 100 happen. You may 2 or 3 days later feel better.",
     "Published online March 3, 2019.",
+    "A 12-year-old girl has been on the keto diet since January 2023.",
     # fractions, doses, ratios, scores
     "Take lisinopril/HCTZ 5/10 mg daily, 1/2 tablet at night.",
     "Blood pressure was 120/80 mmHg on 24/7 monitoring, vision 20/20.",
