@@ -73,8 +73,9 @@ def packed_attention(
         key: 1 × kv heads × T × width.
         value: As key.
         attention_mask: None for a packed row.
-        **options: ``lengths`` (tokens of each example, together T), on a GPU ``cu_seqlens`` (their cumulative sum from
-            0, int32), ``scaling``, ``sliding_window``. Without ``lengths`` it is ordinary attention (generation).
+        **options: ``lengths`` (tokens of each example, together T), for the kernel that takes the whole row
+            ``cu_seqlens`` (their cumulative sum from 0, int32), ``scaling``, ``sliding_window``. Without ``lengths`` it
+            is ordinary attention (generation).
 
     Returns:
         1 × T × heads × width, and None for the weights.
@@ -85,7 +86,7 @@ def packed_attention(
 
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     window = options.get("sliding_window") or 0
-    kernel = varlen_kernel() if _kernel_takes(query) else None
+    kernel = varlen_kernel() if "cu_seqlens" in options and _kernel_takes(query) else None
     if kernel is not None:
         return _whole_row(kernel, (query, key, value), lengths, window, options), None
     return _one_by_one((query, key, value), lengths, window, options.get("scaling")), None

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from core.config import TrainingConfig
 from core.model.device import Device
+from core.model.memory import Attention
 from core.model.plan import Plan, engine_choice
 from core.progress import Choice
 
@@ -26,11 +27,13 @@ class LoadedModel:
         model: The PEFT model.
         decoder: The part that gives hidden states.
         causal: The causal language model inside, with the output layer.
+        attention: How packed examples are kept apart.
     """
 
     model: Any
     decoder: Any
     causal: Any
+    attention: Attention
 
 
 class Engine(Protocol):
@@ -50,8 +53,8 @@ class Engine(Protocol):
             plan: Precision, quantisation, attention and checkpointing.
         """
 
-    def row_arguments(self, lengths: tuple[int, ...], device: Any) -> dict[str, Any]:
-        """What the decoder needs to keep the examples of a packed row apart."""
+    def row_arguments(self, loaded: LoadedModel, lengths: tuple[int, ...], device: Any) -> dict[str, Any]:
+        """What the decoder needs to keep the examples of a packed row apart, from their lengths in tokens."""
 
     def answering(self, loaded: LoadedModel) -> AbstractContextManager[None]:
         """Within it, ``loaded.model`` generates."""

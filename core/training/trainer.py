@@ -63,7 +63,7 @@ def batch_loss(parts: LoopParts, batch: dict[str, Any]) -> Any:
     arguments: dict[str, Any] = {"input_ids": batch["input_ids"], "use_cache": False}
     if "lengths" in batch:
         arguments |= {"position_ids": batch["position_ids"]}
-        arguments |= parts.engine.row_arguments(batch["lengths"], batch["input_ids"].device)
+        arguments |= parts.engine.row_arguments(parts.loaded, batch["lengths"], batch["input_ids"].device)
     elif "attention_mask" in batch:
         arguments |= {"attention_mask": batch["attention_mask"]}
     hidden = parts.loaded.decoder(**arguments)[0]

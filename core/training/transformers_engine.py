@@ -51,12 +51,14 @@ class TransformersEngine:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         tuned = get_peft_model(model, lora_config(config))
         causal = tuned.get_base_model()
-        return LoadedModel(tuned, causal.get_decoder(), causal)
+        return LoadedModel(tuned, causal.get_decoder(), causal, plan.attention.value)
 
-    def row_arguments(self, lengths: tuple[int, ...], device: Any) -> dict[str, Any]:
+    def row_arguments(self, loaded: LoadedModel, lengths: tuple[int, ...], device: Any) -> dict[str, Any]:
         """Lengths for attention one by one, their cumulative sum for the kernel that takes the whole row."""
         import torch  # noqa: PLC0415
 
+        if loaded.attention != "varlen":
+            return {"lengths": lengths}
         ends = torch.tensor([0, *lengths], dtype=torch.int32).cumsum(0, dtype=torch.int32)
         return {"lengths": lengths, "cu_seqlens": ends.to(device, non_blocking=True)}
 

@@ -37,17 +37,19 @@ class UnslothEngine:
                 f"Unsloth does not start on this machine ({type(error).__name__}).",
                 "Choose the transformers engine, or reinstall unsloth and unsloth_zoo together.",
             ) from error
-        dispatch = importlib.import_module("unsloth.utils.attention_dispatch")
+        dispatch = _dispatch()
         # Unsloth 2026.10 uses the kernel only where it knows enable_gqa (torch 2.12 and later); ours expands keys and
         # values instead, which took an 8B model from 2,385 to 5,860 tokens/s on an H100.
         if getattr(dispatch, "_TORCH_VARLEN_ATTN", True) is None and varlen_kernel() is not None:
-            setattr(dispatch, "_TORCH_VARLEN_ATTN", varlen_kernel())  # noqa: B010
+            dispatch._TORCH_VARLEN_ATTN = varlen_kernel()
 
     def load(self, folder: Path, config: TrainingConfig, plan: Plan) -> LoadedModel:
         """Load base weights and add the adapter."""
         import torch  # noqa: PLC0415
         from unsloth import FastLanguageModel  # noqa: PLC0415
 
+        if plan.attention.value != "varlen":
+            _dispatch()._TORCH_VARLEN_ATTN = None
         half = torch.float16 if plan.precision.value == "fp16" else torch.bfloat16
         model, _ = FastLanguageModel.from_pretrained(
             str(folder),
@@ -69,9 +71,9 @@ class UnslothEngine:
             use_gradient_checkpointing="unsloth" if plan.checkpointing.value else False,
         )
         causal = tuned.get_base_model()
-        return LoadedModel(tuned, causal.model, causal)
+        return LoadedModel(tuned, causal.model, causal, plan.attention.value)
 
-    def row_arguments(self, lengths: tuple[int, ...], device: Any) -> dict[str, Any]:
+    def row_arguments(self, loaded: LoadedModel, lengths: tuple[int, ...], device: Any) -> dict[str, Any]:
         """Unsloth reads the examples' lengths; they stay on the CPU, where it asks for their maximum."""
         import torch  # noqa: PLC0415
 
@@ -88,3 +90,8 @@ class UnslothEngine:
             yield
         finally:
             FastLanguageModel.for_training(loaded.model, use_gradient_checkpointing="unsloth" if recomputes else False)
+
+
+def _dispatch() -> Any:
+    """Unsloth's module that picks the attention kernel."""
+    return importlib.import_module("unsloth.utils.attention_dispatch")

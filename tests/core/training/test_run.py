@@ -13,6 +13,7 @@ from core.model.plan import Plan, plan
 from core.training.callbacks import TrainingDiverged
 from core.training.checkpoints import checkpoints, is_whole, last_whole_checkpoint, step_of
 from core.training.run import Ending, Prepared, run_loop
+from tests.tiny_model import ListProgress
 
 
 def planned(prepared: Prepared) -> Plan:
@@ -48,14 +49,14 @@ def test_it_learns_reports_and_leaves_an_adapter(prepare) -> None:
 
 @pytest.mark.parametrize("packing", ["on", "off"])
 @pytest.mark.parametrize("stop_at", [3, 4, 10])
-def test_pause_and_resume_give_the_same_bits(prepare, listener, packing: str, stop_at: int) -> None:
+def test_pause_and_resume_give_the_same_bits(prepare, packing: str, stop_at: int) -> None:
     common = {"packing": packing, "dropout": 0.1, "accumulation": 2, "max_steps": 12, "rows": 30}
     straight = prepare(job="straight", **common)
     go(straight)
-    paused = prepare(job="paused", progress=listener(stop_at=stop_at), **common)
+    paused = prepare(job="paused", progress=ListProgress(stop_at=stop_at), **common)
     stopped = go(paused)
     assert stopped.step == stop_at
-    resumed = paused.changed(progress=listener())
+    resumed = paused.changed(progress=ListProgress())
     go(resumed, resume=True)
     for name in ("checkpoint-12", "adapter"):
         ours = load_file(
@@ -70,8 +71,8 @@ def test_pause_and_resume_give_the_same_bits(prepare, listener, packing: str, st
     assert heard == dict(straight.progress.series("loss"))
 
 
-def test_discard_ends_at_once_and_keeps_nothing(prepare, listener) -> None:
-    prepared = prepare(progress=listener(stop_at=2, verb="discard"))
+def test_discard_ends_at_once_and_keeps_nothing(prepare) -> None:
+    prepared = prepare(progress=ListProgress(stop_at=2, verb="discard"))
     ending = go(prepared)
     assert ending.step == 2
     assert ending.adapter_step is None
