@@ -148,12 +148,17 @@ def findings(
     # A finding whose row was dropped, and one that was replaced, has no text any more.
     gone = {body["id"] for body in shown if body.get("action") in ("drop", "replace")}
     rows = fetch(dataset, {body["record"] for body in shown if body["id"] not in gone})
-    items = tuple(_view(body, None if body["id"] in gone else rows[body["record"]][1], unmasked) for body in shown)
+    standing = [body for body in every if body.get("action") not in ("drop", "replace")]
+    items = tuple(
+        _view(body, None if body["id"] in gone else rows[body["record"]][1], standing, unmasked) for body in shown
+    )
     counts = Counter(body["kind"] for body in every if not body.get("action"))
     return FindingPage(items, len(chosen), dict(sorted(counts.items())))
 
 
-def _view(body: Mapping[str, Any], record: Record | None, unmasked: bool) -> FindingView:
+def _view(
+    body: Mapping[str, Any], record: Record | None, standing: Sequence[Mapping[str, Any]], unmasked: bool
+) -> FindingView:
     if record is None:
         sentence = (
             "(the row was dropped)"
@@ -162,7 +167,15 @@ def _view(body: Mapping[str, Any], record: Record | None, unmasked: bool) -> Fin
         )
     else:
         said, place = record.messages[body["message"]].content, _place(body)
-        sentence = said[max(0, place.start - 60) : place.end + 60] if unmasked else identifiers.masked(said, place)
+        # The same sentence may hold other findings, and those are nobody's business either.
+        others = [
+            _place(one) for one in standing if (one["record"], one["message"]) == (body["record"], body["message"])
+        ]
+        sentence = (
+            said[max(0, place.start - 60) : place.end + 60]
+            if unmasked
+            else identifiers.masked(said, place, others=others)
+        )
     return FindingView(
         id=body["id"],
         record_id=body["record"],

@@ -147,6 +147,8 @@ def finding_json(record: Record, part: str, message: int, finding: Finding) -> d
 
 def _example(record: Record, places: Sequence[tuple[int, Finding]]) -> Example:
     message, finding = places[0]
-    others = [other for number, other in places if number == message]
-    shown = identifiers.masked(record.messages[message].content, finding, others=others)
+    said = record.messages[message].content
+    # A name's sentence may hold a date, which the other step finds: nothing of it may show.
+    others = [*(other for number, other in places if number == message), *identifiers.scan(said)]
+    shown = identifiers.masked(said, finding, others=others)
     return Example(shown, "", record.id, identifiers.KINDS[finding.kind].title)
