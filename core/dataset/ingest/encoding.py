@@ -167,11 +167,16 @@ class _Watcher:
 def _guess(evidence: bytes, density: float) -> str:
     """Guess among encodings that people really have; the lines looked at hold bytes above 0x7f."""
     dense = max(density, len(_HIGH.findall(evidence)) / max(len(evidence), 1)) > _DENSE
-    best = from_bytes(evidence, cp_isolation=_EAST_ASIAN + _SINGLE_BYTE if dense else _SINGLE_BYTE).best()
+    matches = from_bytes(evidence, cp_isolation=_EAST_ASIAN + _SINGLE_BYTE if dense else _SINGLE_BYTE)
+    best = matches.best()
     if best is None and dense and _decodes(evidence, "gb18030"):
         return "gb18030"
-    if best is None or "cp1252" in best.could_be_from_charset:
+    # Western encodings differ in few places; where the text is the same, the common one is meant.
+    if best is None or evidence.decode("cp1252", "replace") == evidence.decode(best.encoding, "replace"):
         return "cp1252"
+    for match in matches:
+        if match.encoding == "cp1252" and match.chaos <= best.chaos and match.coherence >= best.coherence - 0.02:
+            return "cp1252"
     return best.encoding
 
 

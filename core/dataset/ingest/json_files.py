@@ -23,13 +23,13 @@ from core.dataset.ingest.source import Limits, Row, Source, SourceFile, Table, c
 from core.errors import UploadError
 
 _EXPECTED = {
+    "": "the rest of the value, but the text ends in the middle of it",
     "Expecting value": "a value (text in double quotes, a number, true, false, null, [ or {)",
     "Expecting ',' delimiter": "a comma, or the closing bracket",
     "Expecting ':' delimiter": "a colon after the column name",
     "Expecting property name enclosed in double quotes": "a column name in double quotes",
     "Illegal trailing comma before end of object": "another column after the comma, or no comma",
     "Illegal trailing comma before end of array": "another value after the comma, or no comma",
-    "Unterminated string starting at": "a closing double quote for the text that starts here",
     "Invalid control character at": "\\n or \\t instead of a bare line break or tab inside a text",
     "Invalid \\escape": 'a valid escape such as \\n, \\t, \\" or \\\\',
     "Invalid \\uXXXX escape": "four hexadecimal digits after \\u",
@@ -92,7 +92,8 @@ def parse(text: bytes | str, name: str, line: int | None = None) -> Any:
     try:
         return _whole_text(json.loads(decoded))
     except json.JSONDecodeError as error:
-        raise _broken(name, line or error.lineno, error.colno, error.msg) from None
+        broken_off = error.pos >= len(decoded.rstrip()) or error.msg.startswith("Unterminated string")
+        raise _broken(name, line or error.lineno, error.colno, "" if broken_off else error.msg) from None
     except RecursionError:
         raise UploadError(f"{name} is nested too deep to be rows.", "Give a list of flat objects.") from None
     except ValueError as error:
@@ -194,7 +195,10 @@ def _stream(source: Source, encoding: str, shape: Shape) -> Iterator[Any]:
     prefix = ".".join(shape.paths[0])
     with _utf8(source, encoding) as stream:
         try:
-            if shape.kind == "keyed":
+            if shape.kind == "pairs":
+                for key, value in ijson.kvitems(stream, prefix, use_float=True):
+                    yield {"key": _whole_text(key), "value": _whole_text(value)}
+            elif shape.kind == "keyed":
                 for key, value in ijson.kvitems(stream, prefix, use_float=True):
                     yield from expand(_whole_text(value), shape, key)
             else:

@@ -7,6 +7,7 @@
     keyed     {"123": row, "124": row, …}       the key becomes the column ``key``
     columns   {"question": [cell, …], …}
     squad     [{"paragraphs": [{"context", "qas"}]}]    one row for each question
+    pairs     {"question?": "answer", …}            columns ``key`` and ``value``
     single    one object, one row
 
 It does not know: files, encodings, what a column means.
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["list", "keyed", "columns", "squad", "single"]
+Kind = Literal["list", "keyed", "columns", "squad", "pairs", "single"]
 _LOOK = 50
 _DEEPEST = 4
 
@@ -63,6 +64,8 @@ def rows_of(document: Any, shape: Shape) -> Iterator[Any]:
                 yield from expand(value, shape, key)
         elif shape.kind == "columns":
             yield from _transposed(place)
+        elif shape.kind == "pairs":
+            yield from ({"key": key, "value": value} for key, value in place.items())
         elif shape.kind == "single":
             yield place
         else:
@@ -89,6 +92,8 @@ def _find(value: Any, path: tuple[str, ...]) -> Shape | None:
         return Shape("keyed", (path,), ("Rows are kept under their ids.",))
     if _is_columns(value):
         return Shape("columns", (path,), ("The file keeps one list for each column.",))
+    if _is_pairs(value):
+        return Shape("pairs", (path,), ("The file keeps one text under each name; names are in the column key.",))
     if _is_row(value):
         return Shape("single", (path,))
     return _find_below(value, path)
@@ -153,7 +158,7 @@ def _is_keyed(value: dict[str, Any]) -> bool:
     items = list(value.values())[:_LOOK]
     if len(value) < 2 or not all(isinstance(item, dict) and item for item in items):
         return False
-    if any(isinstance(inner, dict) for item in items for inner in item.values()) and len(value) < 3:
+    if any(2 * sum(isinstance(inner, dict) for inner in item.values()) > len(item) for item in items):
         return False
     names = [set(item) for item in items]
     return len(set.intersection(*names)) >= max(1, 0.5 * max(map(len, names))) and not _is_columns(value)
@@ -171,6 +176,13 @@ def _is_columns(value: dict[str, Any]) -> bool:
         keys = [tuple(item) for item in items]
         return len(set(keys)) == 1 and all(key.isdecimal() for key in keys[0]) and len(items) <= len(keys[0]) + 20
     return False
+
+
+def _is_pairs(value: dict[str, Any]) -> bool:
+    """Whether names are sentences and every value is a text: an FAQ written as one object."""
+    if len(value) < 3 or not all(isinstance(item, str) for item in value.values()):
+        return False
+    return sum(" " in name.strip() or "？" in name or len(name) > 30 for name in value) > 0.8 * len(value)
 
 
 def _is_row(value: dict[str, Any]) -> bool:

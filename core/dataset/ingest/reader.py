@@ -117,9 +117,11 @@ def _read(source: Source, head: bytes, limits: Limits) -> list[Table]:
         start = stream.read(_HEAD_BYTES).lstrip("\ufeff \t\r\n")
     if not start:
         raise UploadError(f"{source.name} is empty.", "Choose a file that holds questions and answers.")
-    if start.startswith("<") and (source.suffix == ".xml" or re.match(r"<(\?xml|[A-Za-z][\w.-]*[\s>])", start)):
-        if re.match(r"<(!doctype )?html", start, re.IGNORECASE):
-            raise UploadError(f"{source.name} is a web page.", "Download the data file that the page links to.")
+    if re.match(r"<(!doctype )?html", start, re.IGNORECASE):
+        raise UploadError(f"{source.name} is a web page.", "Download the data file that the page links to.")
+    if start.startswith("<") and (
+        source.suffix == ".xml" or re.match(r"<(\?xml|!--|!DOCTYPE|[A-Za-z][\w.-]*[\s>])", start)
+    ):
         return [xml_table(source, found, limits)]
     if _is_json(start, source):
         reader = json_lines if _is_json_lines(start, source) else json_document

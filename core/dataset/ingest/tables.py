@@ -10,6 +10,7 @@ It does not know: what a column means.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import itertools
 import re
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from core.dataset.ingest.encoding import Scan, open_text
+from core.dataset.ingest.labelled import is_labelled, labelled_table
 from core.dataset.ingest.source import Limits, Row, Source, SourceFile, Table, unique_names
 from core.errors import UploadError
 
@@ -43,6 +45,8 @@ class Dialect:
         header: Whether the first row names the columns.
         names: Column names, given or made ("column 1").
         codes: Leading codes of each line, where there is no delimiter.
+        unquoted: Whether there are rows with more cells than columns.
+        blank: Whether a blank follows each delimiter and is no part of the cell.
     """
 
     delimiter: str
@@ -51,20 +55,29 @@ class Dialect:
     header: bool
     names: tuple[str, ...]
     codes: int = 0
+    blank: bool = False
+    unquoted: bool = False
 
 
 def text_table(source: Source, scan: Scan, limits: Limits) -> Table:
-    """Read a delimited text.
+    """Read a delimited text, or one whose lines begin with Q: and A:.
 
     Raises:
         UploadError: if no delimiter gives the lines a common number of cells.
     """
-    dialect = _sniff(source, scan.encoding, limits)
+    with open_text(source, scan.encoding) as stream:
+        start = stream.read(_SNIFF_CHARACTERS).removeprefix("\ufeff")
+        whole = not stream.read(1)
+    if source.suffix not in (".csv", ".tsv") and is_labelled(start):
+        return labelled_table(source, scan, limits)
+    dialect = _sniff(source, start, whole, limits)
     notes = list(scan.notes)
     if not dialect.header:
         notes.append("The file has no header row; its columns were numbered.")
     if dialect.delimiter not in ("", ",", "\t"):
         notes.append(f"Cells are parted by a {_DELIMITER_NAMES[dialect.delimiter]}.")
+    if dialect.unquoted:
+        notes.append("Some cells hold the delimiter without quotes; they were put together where a blank follows it.")
     kind = {",": "csv", ";": "csv", "|": "csv", "\t": "tsv"}.get(dialect.delimiter, "txt")
     if source.suffix == ".txt":
         kind = "txt"
@@ -95,12 +108,7 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"[-+]?\d+(?:[.,]\d+)*%?", text) is not None
 
 
-def _sniff(source: Source, encoding: str, limits: Limits) -> Dialect:
-    with open_text(source, encoding) as stream:
-        start = stream.read(_SNIFF_CHARACTERS).removeprefix("\ufeff")
-        whole = not stream.read(1)
-    if not start.strip():
-        raise UploadError(f"{source.name} is empty.", "Choose a file that holds questions and answers.")
+def _sniff(source: Source, start: str, whole: bool, limits: Limits) -> Dialect:
     codes = _leading_codes(start.split("\n"))
     scores = {dialect: _steady(start, dialect, whole) for dialect in _candidates(start)}
     best = max(scores, key=lambda dialect: scores[dialect], default=None)
@@ -124,14 +132,15 @@ def _with_names(dialect: Dialect, rows: list[list[str]], limits: Limits, source:
             f"{source.name} has {width} columns.", f"Keep the ones that matter: {limits.columns} at most."
         )
     names = unique_names(rows[0]) if header else unique_names([""] * width)
-    return Dialect(dialect.delimiter, dialect.quoted, dialect.escape, header, names)
+    return dataclasses.replace(dialect, header=header, names=names, unquoted=any(len(row) > width for row in rows))
 
 
 def _candidates(start: str) -> Iterator[Dialect]:
     escape = "\\" if start.count('\\"') > start.count('""') else ""
     for delimiter in DELIMITERS:
         if delimiter in start:
-            yield Dialect(delimiter, True, escape, True, ())
+            blank = start.count(f'{delimiter} "') > start.count(f'{delimiter}"')
+            yield Dialect(delimiter, True, escape, True, (), blank=blank)
             yield Dialect(delimiter, False, "", True, ())
 
 
@@ -168,7 +177,7 @@ def _reader(lines: Iterable[str], dialect: Dialect) -> Any:
         quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
         escapechar=dialect.escape or None,
         doublequote=not dialect.escape,
-        skipinitialspace=dialect.delimiter != "\t",
+        skipinitialspace=dialect.blank,
     )
 
 
@@ -234,12 +243,25 @@ def _delimited_rows(lines: Iterator[str], source: Source, dialect: Dialect) -> I
                 header = False
                 continue
             position += 1
+            if len(row) > width:
+                row = rejoined(row, dialect.delimiter)
             yield _row(row, names, width, source.name, position)
     except csv.Error as error:
         raise UploadError(
             f"The table in {source.name} is broken near line {reader.line_num}: {error}.",
             "Look for a double quote that is opened and never closed, or export the table again.",
         ) from error
+
+
+def rejoined(row: list[str], delimiter: str) -> list[str]:
+    """Put a sentence together that was not quoted: a cell that begins with a blank goes on with the one before."""
+    result = row[:1]
+    for cell in row[1:]:
+        if cell.startswith(" "):
+            result[-1] += delimiter + cell
+        else:
+            result.append(cell)
+    return result
 
 
 def _row(row: list[str], names: tuple[str, ...], width: int, name: str, position: int) -> Row:

@@ -81,7 +81,7 @@ def _events(source: Source, limits: Limits) -> Iterator[tuple[str, Element]]:
         except ParseError as error:
             line, column = error.position
             raise UploadError(
-                f"The XML in {source.name} is broken in line {line}, column {column + 1}: {error.msg.partition(':')[0]}.",
+                f"The XML in {source.name} is broken in line {line}, column {column + 1}: {str(error).partition(':')[0]}.",
                 "Correct that place, or export the file again.",
             ) from error
         except DefusedXmlException as error:

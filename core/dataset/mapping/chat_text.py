@@ -36,12 +36,14 @@ _LABELS = re.compile(
     r"|(?P<other>url|source|link|reference|references))[ \t]*\d*[ \t]*[:：][ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
+# Within a line only whole words count, and only in a text that begins with one.
+_WITHIN = re.compile(r"(?:^|\s)(?:(?P<user>Question|Human|User|Patient)|(?P<assistant>Answer|Assistant|Doctor)):\s")
 _ENDS = re.compile(
     r"<\|(?:im_end|eos|eod|end|endoftext|eot_id|end_of_text|begin_of_text|eom_id|pad)\|>|</?s>|<end_of_turn>|<bos>|<eos>"
 )
 _LLAMA2_SYSTEM = re.compile(r"<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 _SPEAKER = re.compile(
-    r"^[ \t\[]*(?:doctor|dr\.?|physician|clinician|nurse|provider|patient|pt|guest[_ ]\w+|d|p|医生|患者|病人)[\] \t]*[\d]?[ \t]*[:：]",
+    r"^[ \t\[]*(?:doctor|dr\.?|physician|clinician|nurse|provider|patient|pt|guest[_ ]\w+|d|p|医生|患者|病人)[ \t]*\d?[ \t]*(?:\]|[:：])",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -70,8 +72,11 @@ def split_turns(text: str) -> list[Turn]:
     for pattern in (_MARKS, _HEADINGS, _LABELS):
         found = list(pattern.finditer(text))
         if found:
-            return _joined(_parts(text, found))
-    return []
+            turns = _joined(_parts(text, found))
+            if pattern is not _LABELS or len({role for role, _ in turns}) > 1:
+                return turns
+    found = list(_WITHIN.finditer(text))
+    return _joined(_parts(text, found)) if len(found) > 1 and found[0].start() == 0 else []
 
 
 def _parts(text: str, found: list[re.Match[str]]) -> list[Turn]:

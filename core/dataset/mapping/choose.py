@@ -30,7 +30,7 @@ def prompt_score(column: Evidence) -> float:
         return 0.0
     named = names.score(column.name, names.PROMPT)
     readable = min(1.0, column.weight / 15)
-    if named:
+    if named >= 0.5 or (named and column.asks > 0.3):
         return 0.6 * named + 0.4 * readable * max(column.asks, 0.6)
     return 0.62 * column.asks * readable if column.distinct > 0.2 else 0.0
 
@@ -139,7 +139,11 @@ def _pair_notes(
     columns: Mapping[str, Evidence], mapped: Mapping[str, str], responses: Mapping[str, float]
 ) -> Iterator[str]:
     response = columns[mapped["response"]]
-    rivals = [name for name, found in responses.items() if found > 0.6 and name not in mapped.values()]
+    rivals = [
+        name
+        for name, found in responses.items()
+        if found > 0.6 and name not in mapped.values() and 4 * columns[name].weight > response.weight
+    ]
     if rivals:
         yield f"Other columns could be the answer too: {', '.join(f'“{name}”' for name in rivals[:5])}."
     if response.lists > 0.5:

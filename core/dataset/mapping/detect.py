@@ -212,7 +212,8 @@ def _file_notes(upload: Upload, mapping: ColumnMapping) -> Iterator[str]:
 
 
 def _listed(found: Any) -> str:
-    quoted = [f"“{name[:40]}”" for name in found]
+    # A name as long as a sentence may be a row that was taken for names; record text has no place in a message.
+    quoted = [f"“{name}”" if len(name) <= 40 and "?" not in name else "a column with a long name" for name in found]
     if len(quoted) > 12:
         return ", ".join(quoted[:12]) + f" and {len(quoted) - 12} more"
     return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)

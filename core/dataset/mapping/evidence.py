@@ -20,7 +20,7 @@ from core.dataset.mapping.turns import is_conversation, plain_text, unpacked
 
 _ASKS = re.compile(
     r"[?？؟]|^\W*(?:what|how|why|when|where|who|which|is|are|can|could|do|does|did|should|will|would|has|have|am|may|"
-    r"describe|explain|define|list|name|tell me|was|wie|was|warum|welche|comment|pourquoi|quel|qué|cómo|cuál|por qué)\b"
+    r"describe|explain|define|list|name|tell me|was|wie|was|warum|welche|comment|pourquoi|quel|qué|cómo|cuál|por qué)\b(?:\s+\S+){3}"
     r"|吗|呢|怎么办|怎么回事|怎么治|是什么|什么意思|为什么|有哪些|如何|怎样|多少|哪些|か。?$",
     re.IGNORECASE,
 )

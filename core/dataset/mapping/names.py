@@ -90,8 +90,7 @@ def score(name: str, role: Mapping[str, float]) -> float:
     if not found:
         return 0.0
     best = max(found)
-    about = sum(part in _ABOUT and part not in role for part in parts)
-    if about:
+    if any(part not in role and (part in _ABOUT or part.removesuffix("id") in role) for part in parts):
         return 0.0
     # Every further word makes it a little less likely that the name means the role itself.
     best -= 0.04 * min(len(parts) - len(found), 4)

@@ -66,28 +66,28 @@ def turns_of(value: Any) -> list[Turn]:
         return split_turns("\n".join(opened))
     result: list[Turn] = []
     for item in opened:
-        turn = _turn(item)
-        if turn is None:
+        turns = _turns(item)
+        if not turns:
             return []
-        if not turn[1]:
-            continue
-        if result and result[-1][0] == turn[0]:
-            result[-1] = (turn[0], f"{result[-1][1]}\n\n{turn[1]}")
-        else:
-            result.append(turn)
+        for role, content in turns:
+            if content and result and result[-1][0] == role:
+                result[-1] = (role, f"{result[-1][1]}\n\n{content}")
+            elif content:
+                result.append((role, content))
     return result
 
 
-def _turn(item: Any) -> Turn | None:
-    """Read one turn; None if it is none, or if a speaker is unknown (a tool, for example)."""
+def _turns(item: Any) -> list[Turn]:
+    """Read one turn, or a pair such as {"human": …, "assistant": …}; empty if the speaker is unknown (a tool, for example)."""
     if not isinstance(item, dict):
-        return None
+        return []
     who = next((item[key] for key in _WHO if isinstance(item.get(key), str)), None)
     what = next((item[key] for key in _WHAT if item.get(key) is not None), None)
     role = _ROLES.get(who.strip().lower()) if who is not None else None
-    if role is None or what is None:
-        return None
-    return role, plain_text(what).strip()
+    if who is None:
+        spoken = [(_ROLES.get(key.lower()), text) for key, text in item.items() if isinstance(text, str)]
+        return [(role, text.strip()) for role, text in spoken if role is not None]
+    return [] if role is None or what is None else [(role, plain_text(what).strip())]
 
 
 def plain_text(value: Any) -> str:

@@ -1,0 +1,57 @@
+r"""Plain text in which lines begin with Q: and A: (or Question:, 问：…), one row for each question.
+
+    "Q: Why?\nA: Because.\n\nQ: …"  →  rows with one column ``text``, which the mapping parts by its labels
+
+It does not know: tables, what the labels mean beyond where a row begins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from core.dataset.ingest.encoding import Scan, open_text
+from core.dataset.ingest.source import Limits, Row, Source, SourceFile, Table, size_text
+from core.errors import UploadError
+
+_QUESTION = re.compile(
+    r"[ \t#*]*(?:q|question|human|user|patient|prompt|frage|问|问题|患者)[ \t]*\d*[ \t*]*[:：]", re.IGNORECASE
+)
+_ANSWER = re.compile(
+    r"[ \t#*]*(?:a|answer|assistant|ai|doctor|response|antwort|答|答案|回答|医生)[ \t]*\d*[ \t*]*[:：]", re.IGNORECASE
+)
+_LEAST_PAIRS = 2
+
+
+def is_labelled(start: str) -> bool:
+    """Whether questions and answers take turns in the first lines of a text."""
+    lines = start.split("\n")
+    questions = sum(_QUESTION.match(line) is not None for line in lines)
+    answers = sum(_ANSWER.match(line) is not None for line in lines)
+    return questions >= _LEAST_PAIRS and answers >= _LEAST_PAIRS and 0.5 <= questions / answers <= 2
+
+
+def labelled_table(source: Source, scan: Scan, limits: Limits) -> Table:
+    """Give one row for each question with what follows it."""
+    notes = (*scan.notes, "The text was parted where a line begins with a label such as Q:.")
+    file = SourceFile(source.name, "txt", scan.size_bytes, scan.encoding, "", scan.sha256, notes)
+    return Table(file, lambda: _rows(source, scan.encoding, limits), ("text",))
+
+
+def _rows(source: Source, encoding: str, limits: Limits) -> Iterator[Row]:
+    position, block, size = 0, list[str](), 0
+    with open_text(source, encoding) as stream:
+        while line := stream.readline(limits.line_bytes):
+            if _QUESTION.match(line) and any(_ANSWER.match(kept) for kept in block):
+                position += 1
+                yield Row({"text": "".join(block).strip()}, source.name, position)
+                block, size = [], 0
+            block.append(line.removeprefix("\ufeff"))
+            size += len(line)
+            if size > limits.line_bytes:
+                raise UploadError(
+                    f"A question in {source.name} is longer than {size_text(limits.line_bytes)}.",
+                    "Begin every question with Q: and every answer with A:.",
+                )
+    if "".join(block).strip():
+        yield Row({"text": "".join(block).strip()}, source.name, position + 1)
