@@ -25,7 +25,18 @@ from core.errors import JobError, ResourceError
 from core.jobs import process
 from core.jobs.follower import Follower, Surroundings, Timing
 from core.jobs.gpu import DeviceReader, DeviceStatus
-from core.jobs.job import HEARTBEAT_FILE, JOB_FILE, LOG_FILE, STOP_FILE, Job, JobProblem, ask_to_stop, read_job, utc_now
+from core.jobs.job import (
+    HEARTBEAT_FILE,
+    JOB_FILE,
+    LOG_FILE,
+    STOP_FILE,
+    Job,
+    JobProblem,
+    ask_to_stop,
+    find_jobs,
+    read_job,
+    utc_now,
+)
 from core.jobs.snapshot import Snapshot
 from core.progress import StopVerb
 from core.settings import REPOSITORY
@@ -39,8 +50,6 @@ ENTRIES: Mapping[str, str] = {
     "review_answers": "core.evaluation.review_answers:generate",
 }
 LOCK_FILE = ".device.lock"
-# A run is a folder of runs/; what belongs to it lies one or two folders deeper (evaluation/<id>).
-JOB_PATTERNS = (f"*/{JOB_FILE}", f"*/*/{JOB_FILE}", f"*/*/*/{JOB_FILE}")
 DISCOVER_S = 5.0
 DEVICE_S = 1.0
 # The page's own secrets are none of the worker's business.
@@ -117,7 +126,6 @@ class JobController:
 
     def _watch(self) -> None:
         discovered = measured = self._clock()
-        self.snapshot()  # reads the whole story of the job that the page will ask for first
         while not self._ending.wait(self._timing.poll_s):
             now = self._clock()
             try:
@@ -125,6 +133,7 @@ class JobController:
                     discovered = now
                     self._discover()
                 self._look()
+                self.snapshot()  # so that whatever takes long is done here and not when the page asks
                 if now - measured >= DEVICE_S:
                     measured = now
                     self._status = self._measure()
@@ -141,13 +150,7 @@ class JobController:
 
     def _discover(self) -> None:
         """Take on jobs that another app has made, and let go of those that it has deleted."""
-        folders = {path.parent for pattern in JOB_PATTERNS for path in self.runs_dir.glob(pattern)} - self._ignored
-        # what begins with a dot is being deleted
-        folders = {
-            folder
-            for folder in folders
-            if not any(part.startswith(".") for part in folder.relative_to(self.runs_dir).parts)
-        }
+        folders = find_jobs(self.runs_dir) - self._ignored
         with self._lock:
             for name, follower in list(self._followers.items()):
                 if not follower.job.folder.is_dir():

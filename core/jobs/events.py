@@ -14,11 +14,11 @@ import math
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.jobs.job import utc_now
+from core.jobs.job import EVENTS_FILE, utc_now
 
 CHUNK_BYTES = 64 * 1024
 # What a full disk may leave waiting in memory before the least important events are dropped.
@@ -137,3 +137,10 @@ class EventReader:
             self.torn += 1
             return None
         return event
+
+
+def read_events(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield everything that a job's workers have said so far, oldest first."""
+    reader = EventReader(folder / EVENTS_FILE)
+    while events := reader.read():
+        yield from events

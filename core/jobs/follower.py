@@ -267,8 +267,11 @@ class Follower:
             state, error = "stopped", self._killed_words()
         else:
             during = self._story.phase.name if self._story.phase and self._is_this_attempt else ""
-            state, error = process.explain_exit(code, during, process.oom_kills() > self._oom_before)
+            state, error = process.explain_exit(code, during, self._ending())
         self._move(state, error=error, ended=utc_now(), pid=0, process="")
+
+    def _ending(self) -> process.Ending:
+        return process.Ending(process.oom_kills() > self._oom_before, bool(self._can_resume))
 
     def _collect(self) -> int | None:
         """Clear away a dead worker's group, then the worker itself; returns its exit code if it was ours."""
@@ -319,6 +322,7 @@ class Follower:
     def _show(self, job: Job) -> None:
         if job.attempt != self.job.attempt:
             self._since.clear()
+            self._story.begin(job.attempt)
         self.job = dataclasses.replace(job, folder=self.job.folder)
         if job.is_active:
             self._can_resume = None

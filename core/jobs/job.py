@@ -155,6 +155,14 @@ def read_job(folder: Path) -> Job:
     return job
 
 
+def find_jobs(runs_dir: Path) -> set[Path]:
+    """Return every job's folder: a run is a folder of runs/, what belongs to it lies one or two folders deeper."""
+    patterns = (f"*/{JOB_FILE}", f"*/*/{JOB_FILE}", f"*/*/*/{JOB_FILE}")
+    found = (path.parent for pattern in patterns for path in runs_dir.glob(pattern))
+    # what begins with a dot is being deleted
+    return {folder for folder in found if not any(part.startswith(".") for part in folder.relative_to(runs_dir).parts)}
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a text file aside, and rename it into place once it is safely on the disk.
 

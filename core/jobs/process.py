@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -85,42 +86,57 @@ def oom_kills() -> int:
         return 0
 
 
-def explain_exit(code: int | None, during: str, out_of_memory: bool) -> tuple[State, JobProblem]:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What else is known of a worker's end.
+
+    Args:
+        out_of_memory: Whether the system counted a kill for lack of memory meanwhile.
+        resumable: Whether there is a whole checkpoint to continue from.
+    """
+
+    out_of_memory: bool = False
+    resumable: bool = False
+
+
+def explain_exit(code: int | None, during: str, ending: Ending) -> tuple[State, JobProblem]:
     """Say why a worker ended that did not say so itself.
 
     Args:
         code: Its exit code, negative for a signal; None if nobody was there to see it.
         during: The phase it was in; may be empty.
-        out_of_memory: Whether the system counted a kill for lack of memory meanwhile.
+        ending: What else is known.
     """
     where = f" while it was in the phase “{during}”" if during else ""
-    keep = "Resume continues from the last checkpoint, if there is one."
-    memory = (
-        "Use a smaller model, a shorter length, a smaller batch or the preset Low memory, and close other programs."
+    on = (
+        "Resume continues from the last checkpoint."
+        if ending.resumable
+        else "There is no checkpoint yet: start it anew."
     )
     if code is None:
-        return "interrupted", JobProblem(f"The work ended{where} when the app was not there to see why.", keep)
-    if code == -signal.SIGKILL and out_of_memory:
-        return "interrupted", JobProblem(
-            f"The system killed the work{where}: the memory was full (signal 9).", f"{memory} {keep}"
-        )
+        return "interrupted", JobProblem(f"The work ended{where} when the app was not there to see why.", on)
     if code == -signal.SIGKILL:
-        return "interrupted", JobProblem(
-            f"The work was killed from outside{where} (signal 9); most often the system does so for lack of memory.",
-            f"If you did not end it yourself: {memory[0].lower()}{memory[1:]} {keep}",
-        )
+        return "interrupted", _killed(where, on, ending)
     if code < 0:
         name = signal.strsignal(-code) or "unknown"
         state: State = "interrupted" if -code in OUTSIDE_SIGNALS else "failed"
         verb = "was ended from outside" if state == "interrupted" else "crashed"
         return state, JobProblem(
-            f"The work {verb}{where} (signal {-code}, {name}).", f"The log shows its last lines. {keep}"
+            f"The work {verb}{where} (signal {-code}, {name}).", f"The log shows its last lines. {on}"
         )
     if code == DISK_EXIT_CODE:
         return "failed", disk_full("the job's folder")
-    return "failed", JobProblem(
-        f"The work ended{where} without saying how (exit code {code}).", f"The log shows its last lines. {keep}"
-    )
+    said = f"The work ended{where} without saying how (exit code {code})."
+    return "failed", JobProblem(said, f"The log shows its last lines. {on}")
+
+
+def _killed(where: str, on: str, ending: Ending) -> JobProblem:
+    memory = "a smaller model, a shorter length, a smaller batch or the preset Low memory, and close other programs."
+    if ending.out_of_memory:
+        said = f"The system killed the work{where}: the memory was full (signal 9)."
+        return JobProblem(said, f"{on} If it happens again, use {memory}")
+    said = f"The work was killed from outside{where} (signal 9); most often the system does so for lack of memory."
+    return JobProblem(said, f"{on} If it was not you who ended it, use {memory}")
 
 
 def disk_full(where: str) -> JobProblem:

@@ -158,6 +158,7 @@ class Story:
         self._base_s = 0.0
         self._now_s = 0.0
         self._rewinds = False
+        self._repeated: set[str] = set()
         self._steps_pace, self._phase_pace = Pace(), Pace()
         self._metrics: dict[str, float] = {}
         self._curves: dict[str, Curve] = {}
@@ -180,6 +181,7 @@ class Story:
         self.attempt, self.final, self.error, self.phase, self.has_started = attempt, None, None, None, False
         self._base_s = self._now_s
         self._rewinds = True
+        self._repeated = set()
         self._steps_pace, self._phase_pace = Pace(), Pace()
 
     def snapshot(self, job: Job, revision: int, resumable: bool, silent_s: float) -> Snapshot:
@@ -231,6 +233,8 @@ class Story:
         self.phase = phase
         self._phase_pace.mark(phase.done, self._now_s)
         if phase.name == TRAINING_PHASE:
+            if self._rewinds:
+                self._rewind(int(phase.done))
             self._total_steps = int(phase.total)
             self._steps_pace.mark(phase.done, self._now_s)
 
@@ -247,20 +251,28 @@ class Story:
             self._metrics[name] = number
             if name == "total_steps":
                 self._total_steps = int(number)
-            else:
-                self._curve(name).add(step, self._now_s, number)
+                continue
+            curve = self._curve(name)
+            if name not in self._repeated:
+                # this attempt's first word on it replaces what the last one said of the same step
+                self._repeated.add(name)
+                curve.cut(step)
+            curve.add(step, self._now_s, number)
 
     def _rewind(self, step: int) -> None:
-        """Continue from a checkpoint: what came after it in the attempt before never happened."""
+        """Continue from a checkpoint at ``step``: what came after it in the attempt before never happened."""
         self._rewinds = False
-        self._step = 0
+        self._step = step
         for name, curve in self._curves.items():
             if name not in MACHINE_CURVES:
-                curve.cut(step)
-        self._samples = deque((sample for sample in self._samples if sample.step < step), maxlen=SAMPLES)
+                curve.cut(step + 1)
+        self._samples = deque((sample for sample in self._samples if sample.step <= step), maxlen=SAMPLES)
 
     def _tell_sample(self, event: Mapping[str, Any]) -> None:
-        self._samples.append(Sample(int(event["step"]), str(event["prompt"]), str(event["answer"])))
+        sample = Sample(int(event["step"]), str(event["prompt"]), str(event["answer"]))
+        # a resumed run asks again at its checkpoint
+        older = (each for each in self._samples if (each.step, each.prompt) != (sample.step, sample.prompt))
+        self._samples = deque((*older, sample), maxlen=SAMPLES)
 
     def _tell_choice(self, event: Mapping[str, Any]) -> None:
         self._choices[str(event["name"])] = Choice(event.get("value"), str(event.get("reason", "")))

@@ -67,6 +67,22 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint() -> None:
     assert list(picture.history["loss"].elapsed_s) == sorted(picture.history["loss"].elapsed_s)
 
 
+def test_an_evaluation_of_the_checkpoint_itself_keeps_the_loss_of_its_step() -> None:
+    evaluation = {"type": "metric", "s": 1, "step": 20, "eval_loss": 1.0}
+    sample = {"type": "sample", "s": 60, "prompt": "q", "answer": "a", "step": 20}
+    begun = (started(), *steps(1, 20), evaluation, sample, *steps(21, 25))
+    again = told(*begun, started(2), evaluation, sample, *steps(21, 22))
+    assert again.history["loss"].steps == tuple(range(1, 23))
+    assert again.history["eval_loss"].steps == (20,)
+    assert [each.step for each in again.samples] == [20]
+
+
+def test_a_resumed_run_shows_its_checkpoints_step_before_the_first_new_one() -> None:
+    picture = told(started(), *steps(1, 15), started(2), steps(10, 10)[0])
+    assert (picture.step, picture.eta_s) == (10, None)
+    assert picture.history["loss"].steps == tuple(range(1, 11))
+
+
 def test_a_late_evaluation_of_an_earlier_step_cuts_nothing() -> None:
     picture = told(started(), *steps(1, 30), {"type": "metric", "s": 99, "step": 20, "eval_loss": 1.0})
     assert len(picture.history["loss"]) == 30

@@ -76,7 +76,7 @@ def test_sigkill_is_noticed_explained_and_resumed(bench: Any) -> None:
 
 
 def test_a_kill_that_the_system_counted_names_the_memory() -> None:
-    state, problem = process.explain_exit(-9, "training", out_of_memory=True)
+    state, problem = process.explain_exit(-9, "training", process.Ending(out_of_memory=True, resumable=True))
     assert state == "interrupted"
     assert problem.message == (
         "The system killed the work while it was in the phase “training”: the memory was full (signal 9)."
