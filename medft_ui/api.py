@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from core.inference.process import ChatOptions, ChatRequest
 from gradio.data_classes import FileData
 
 from core.config import TrainingConfig
 from core.errors import InputError, UploadError
+from core.inference.messages import ChatOptions, ChatRequest
 from core.jobs.job import Job
 from core.records import Message
 from medft_ui import text

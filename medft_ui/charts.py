@@ -85,7 +85,7 @@ def live_chart(label: str, small: bool = False) -> gr.HTML:
     return gr.HTML(
         label=label,
         # no ${value} in it, so the node survives every new value
-        html_template=f'<div class="plot" role="img" tabindex="0" aria-label="{escape(label, True)}"></div><p></p>',
+        html_template=f'<div class="plot" role="figure" aria-label="{escape(label, True)}"></div><p></p>',
         js_on_load=SCRIPT.read_text(encoding="utf-8"),
         elem_classes=["chart", "small"] if small else ["chart"],
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.jobs.gpu import DeviceStatus
-from core.jobs.snapshot import Snapshot
+from core.jobs.snapshot import TRAINING_PHASE, Snapshot
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
 
@@ -144,7 +144,7 @@ def _progress(snapshot: Snapshot) -> str:
         second.append(text.Sidebar.TOKENS.format(tokens=units.count(snapshot.tokens_per_s)))
     if "eval_loss" in snapshot.metrics:
         second.append(text.Sidebar.EVAL.format(loss=units.loss(snapshot.metrics["eval_loss"])))
-    third = [phase] if share >= 0 else []
+    third = [phase] if share >= 0 and phase != TRAINING_PHASE else []
     lines = "".join(f'<p class="small">{escape(" · ".join(line))}</p>' for line in (first, second, third) if line)
     huge = units.percent(share) if share >= 0 else phase
     return f'<div class="huge">{escape(huge)}</div>{parts.bar(share, text.Sidebar.PROGRESS_LABEL)}{lines}'

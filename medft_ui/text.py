@@ -381,8 +381,8 @@ class Chat:
     )
     NO_RUNS = "Nothing has been trained yet. Start the quick demo on the Data screen, then come back."
     SPEED = "{tokens} tokens · {speed} tokens/s"
-    STOPPED = "stopped"
-    LOADING = "Loading the model …"
+    FINISH = {"": "", "stop": "", "length": "cut at the longest length", "stopped": "stopped"}
+    WAITING = "Waiting for its first word …"
 
 
 class Data:

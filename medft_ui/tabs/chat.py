@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from core.inference.process import ChatOptions, ChatRequest
 
 from core.errors import InputError
+from core.inference.messages import ChatOptions, ChatPiece, ChatRequest, Pane
 from core.records import Message
-from medft_ui import parts, text
+from medft_ui import parts, text, units
 from medft_ui.errors import shown
 
 if TYPE_CHECKING:
@@ -23,18 +23,26 @@ if TYPE_CHECKING:
 
 # Chat and whatever else needs the device take turns.
 DEVICE: dict[str, Any] = {"concurrency_id": "gpu", "concurrency_limit": 1, "api_visibility": "private"}
+PANES: tuple[Pane, ...] = ("base", "tuned")
 Turns = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """One model's conversation, and a line below it: what it waits for, then how fast it was."""
+
+    column: gr.Column
+    turns: gr.Chatbot
+    line: gr.HTML
+
+
+@dataclass(frozen=True, slots=True)
 class Chat:
-    """The screen's components."""
+    """The screen's components; base comes first in ``panes``."""
 
     run: gr.Dropdown
     which: gr.Radio
-    base: gr.Chatbot
-    tuned: gr.Chatbot
-    panes: tuple[gr.Column, gr.Column]
+    panes: tuple[Window, Window]
     message: gr.Textbox
     send: gr.Button
     stop: gr.Button
@@ -49,39 +57,40 @@ def build(studio: Studio) -> Chat:
         run = gr.Dropdown([], label=text.Chat.RUN, info=text.Chat.RUN_INFO, scale=2)
         which = gr.Radio(list(text.Chat.WHICH_CHOICES), value="both", label=text.Chat.WHICH, scale=2)
     with gr.Row(equal_height=True):
-        left, base = _pane(text.Chat.BASE, text.Chat.BASE_ASIDE)
-        right, tuned = _pane(text.Chat.TUNED, text.Chat.TUNED_ASIDE, "tuned")
+        base = _window(text.Chat.BASE, text.Chat.BASE_ASIDE)
+        tuned = _window(text.Chat.TUNED, text.Chat.TUNED_ASIDE)
     with gr.Column(elem_classes="card"):
         message, send, stop, clear = _ask_box()
         gr.HTML(parts.note(text.Chat.EXAMPLES))
         with gr.Row(elem_classes="examples"):
             examples = [gr.Button(question, size="sm") for question in text.Chat.EXAMPLE_QUESTIONS]
         options = _options()
-    chat = Chat(run, which, base, tuned, (left, right), message, send, stop, clear, options)
+    chat = Chat(run, which, (base, tuned), message, send, stop, clear, options)
     _wire(studio, chat)
     for button in examples:
         button.click(lambda question: question, button, message, queue=False, api_visibility="private")
     return chat
 
 
-def _pane(title: str, aside: str, extra: str = "") -> tuple[gr.Column, gr.Chatbot]:
-    with gr.Column(elem_classes=f"card pane {extra}", min_width=300) as column:
+def _window(title: str, aside: str) -> Window:
+    with gr.Column(elem_classes="card", min_width=300) as column:
         gr.HTML(parts.heading(title, aside))
-        window = gr.Chatbot(
+        turns = gr.Chatbot(
             label=title,
             show_label=False,
-            height=310,
+            height=300,
             placeholder=text.Chat.EMPTY,
             buttons=["copy"],
             layout="bubble",
             elem_classes="window",
         )
-    return column, window
+        line = gr.HTML(min_height=24)
+    return Window(column, turns, line)
 
 
 def _ask_box() -> tuple[gr.Textbox, gr.Button, gr.Button, gr.Button]:
     message = gr.Textbox(
-        label=text.Chat.MESSAGE, placeholder=text.Chat.PLACEHOLDER, lines=2, max_lines=8, max_length=8000
+        label=text.Chat.MESSAGE, placeholder=text.Chat.PLACEHOLDER, lines=1, max_lines=8, max_length=8000
     )
     with gr.Row(elem_classes="actions"):
         send = gr.Button(text.Chat.SEND, variant="primary")
@@ -115,14 +124,15 @@ def _wire(studio: Studio, chat: Chat) -> None:
     def stop() -> None:
         studio.stop_chat()
 
-    inputs = [chat.run, chat.which, chat.message, chat.base, chat.tuned, *chat.options]
-    answering = gr.on(
-        [chat.send.click, chat.message.submit], ask, inputs, [chat.base, chat.tuned, chat.message], **DEVICE
-    )
-    chat.stop.click(stop, cancels=[answering], queue=False, api_visibility="private")
+    base, tuned = chat.panes
+    inputs = [chat.run, chat.which, chat.message, base.turns, tuned.turns, *chat.options]
+    answered = [base.turns, base.line, tuned.turns, tuned.line]
+    gr.on([chat.send.click, chat.message.submit], ask, inputs, [*answered, chat.message], **DEVICE)
+    # not by cancels=: the answer itself ends, and says that it was stopped
+    chat.stop.click(stop, queue=False, api_visibility="private")
     fresh: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    gr.on([chat.clear.click, chat.run.change], lambda: ([], []), outputs=[chat.base, chat.tuned], **fresh)
-    chat.which.change(_visible, chat.which, list(chat.panes), **fresh)
+    gr.on([chat.clear.click, chat.run.change], lambda: [[], "", [], ""], outputs=answered, **fresh)
+    chat.which.change(_visible, chat.which, [base.column, tuned.column], **fresh)
 
 
 def _visible(which: str) -> list[dict[str, Any]]:
@@ -135,7 +145,7 @@ def converse(
     """Ask, and show both answers as they grow.
 
     Yields:
-        The base window, the tuned window, and the question box (emptied at once).
+        The base window and the line below it, the tuned window and its line, and the question box, emptied at once.
 
     Raises:
         InputError: if there is no run, or the question is empty.
@@ -144,28 +154,58 @@ def converse(
         raise InputError(text.Errors.NO_RUN, text.Errors.NO_RUN_HINT)
     if not question.strip():
         raise InputError(text.Errors.NO_MESSAGE, text.Errors.NO_MESSAGE_HINT)
-    named = dict(zip(("base", "tuned"), windows, strict=True))
-    asked = {name: [*turns, {"role": "user", "content": question}] for name, turns in named.items()}
-    speaking = ("base", "tuned") if which == "both" else (which,)
-    histories = [messages_of(asked[name]) if name in speaking else () for name in ("base", "tuned")]
+    speaking: tuple[Pane, ...] = PANES if which == "both" else (which,)  # type: ignore[assignment]
+    asked = {pane: _asked(turns, question) for pane, turns in zip(PANES, windows, strict=True) if pane in speaking}
+    answers = {pane: Answer() for pane in speaking}
     temperature, top_p, length = options
     request = ChatRequest(
-        which, *histories, ChatOptions(temperature=temperature, top_p=top_p, max_new_tokens=int(length))
+        which,  # type: ignore[arg-type]
+        base=messages_of(asked.get("base", [])),
+        tuned=messages_of(asked.get("tuned", [])),
+        options=ChatOptions(temperature=temperature, top_p=top_p, max_new_tokens=int(length)),
     )
-    answers = dict.fromkeys(speaking, "")
-    yield _windows(named, asked, answers)
+    yield _shown(asked, answers)
     for piece in studio.chat(run, request):
-        answers[piece.which] += piece.text
-        yield _windows(named, asked, answers)
+        for pane in speaking if piece.phase else (piece.which,):
+            answers[pane].add(piece)
+        yield _shown(asked, answers)
 
 
-def _windows(before: dict[str, Turns], asked: dict[str, Turns], answers: dict[str, str]) -> list[Any]:
+@dataclass(slots=True)
+class Answer:
+    """One answer as it grows, and what is known about it."""
+
+    said: str = ""
+    line: str = ""
+
+    def add(self, piece: ChatPiece) -> None:
+        """Take in a piece."""
+        self.said += piece.text
+        if piece.phase:
+            share = f" {units.percent(piece.share)}" if piece.share else ""
+            self.line = f"{piece.phase}{share} …"
+        elif piece.tokens:
+            speed = text.Chat.SPEED.format(tokens=units.count(piece.tokens), speed=units.count(piece.tokens_per_s))
+            self.line = " · ".join(part for part in (speed, text.Chat.FINISH[piece.finish]) if part)
+
+
+def _asked(turns: Turns, question: str) -> Turns:
+    """The conversation with the new question; an earlier one that got no answer gives way to it."""
+    answered = list(turns)
+    while answered and answered[-1]["role"] == "user":
+        answered.pop()
+    return [*answered, {"role": "user", "content": question}]
+
+
+def _shown(asked: dict[Pane, Turns], answers: dict[Pane, Answer]) -> list[Any]:
     shown_now: list[Any] = []
-    for name in ("base", "tuned"):
-        if name in answers:
-            shown_now.append([*asked[name], {"role": "assistant", "content": answers[name] or "…"}])
-        else:
-            shown_now.append(before[name])
+    for pane in PANES:
+        if pane not in answers:
+            shown_now += [gr.skip(), gr.skip()]
+            continue
+        answer = answers[pane]
+        said = [{"role": "assistant", "content": answer.said}] if answer.said else []
+        shown_now += [[*asked[pane], *said], parts.note(answer.line or text.Chat.WAITING)]
     return [*shown_now, ""]
 
 

@@ -34,7 +34,7 @@ def test_charts_take_sixty_updates_without_a_remount_and_keep_the_zoom(
     studio.fake.show(snapshot("running", 60))
     page = open_page()
     page.get_by_role("tab", name="Monitor").click()
-    expect(page.get_by_role("img", name="Loss.")).to_be_visible()
+    expect(page.get_by_role("figure", name="Loss.")).to_be_visible()
     zoom(page)
     page.wait_for_function("document.querySelectorAll('.chart .plot')[1].layout.xaxis.range[0] > 1")
     zoomed = x_range(page)
@@ -105,7 +105,7 @@ def test_states_look_right(
     studio.fake.show(snapshot("running"))
     page = open_page(width=width, dark=dark)
     page.get_by_role("tab", name="Monitor").click()
-    expect(page.get_by_role("img", name="Loss.")).to_be_visible()
+    expect(page.get_by_role("figure", name="Loss.")).to_be_visible()
     expect(page.get_by_text("<b>See a doctor.</b>")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing may stick out sideways"
     page.wait_for_timeout(500)

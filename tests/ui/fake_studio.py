@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.inference.process import ChatPiece, ChatRequest
-
 from core.config import DEFAULT_MODEL, QUICK_DEMO, TrainingConfig
 from core.errors import JobError
+from core.inference.messages import ChatPiece, ChatRequest
 from core.jobs.gpu import NO_GPU_NOTE, DeviceStatus
 from core.jobs.job import Job, JobProblem
 from core.jobs.series import Series
@@ -166,15 +165,19 @@ class FakeStudio(Studio):
     def run_config(self, run_id: str) -> TrainingConfig:
         return QUICK_DEMO
 
-    def run_plan(self, run_id: str) -> Mapping[str, Any]:
+    def run_plan(self, run_id: str) -> dict[str, Any]:
         return {"total_gib": 1.8}
 
     def chat(self, run_id: str, request: ChatRequest) -> Iterator[ChatPiece]:
         self.fake.asked.append(("chat", run_id, request))
-        names = ("base", "tuned") if request.which == "both" else (request.which,)
-        for word in ("Tiredness, ", "pallor ", "and breathlessness."):
-            for name in names:
-                yield ChatPiece(name, f"{name.title()}: {word}" if word == "Tiredness, " else word)  # type: ignore[arg-type]
+        request.check()
+        yield ChatPiece(request.panes[0], phase="loading the model", share=0.4)
+        for count, word in enumerate(("Tiredness, ", "pallor ", "and breathlessness."), start=1):
+            for pane in request.panes:
+                said = f"{pane.title()}: {word}" if count == 1 else word
+                yield ChatPiece(
+                    pane, said, done=count == 3, tokens=count, tokens_per_s=41.0, finish="stop" if count == 3 else ""
+                )
 
     def stop_chat(self) -> None:
         self.fake.asked.append(("stop_chat",))

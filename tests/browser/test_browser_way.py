@@ -1,0 +1,199 @@
+"""The whole way through the page by role and label: start, upload, approve, train, chat, export; and the looks of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.ui.fake_studio import FakeStudio, snapshot
+
+pytestmark = pytest.mark.browser
+
+
+def write_rows(path: Path, count: int = 30) -> Path:
+    """Questions and answers of a kind, under other names than ours."""
+    rows = [
+        {
+            "q": f"What is condition number {at} and how is it found?",
+            "a": f"It is an invented illness of kind {at}, found by test {at * 7}.",
+        }
+        for at in range(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def panel(page: Page) -> object:
+    return page.get_by_role("tabpanel")
+
+
+def test_a_newcomer_starts_with_one_click(studio: FakeStudio, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    expect(page.get_by_role("heading", name="New here? Start with a click.")).to_be_visible()
+    page.get_by_role("button", name="Start the quick demo").first.click()
+    expect(page.get_by_role("tab", name="Monitor")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("heading", name="Quick demo")).to_be_visible()
+    assert studio.fake.asked == [("submit", "train", "sample")]
+    open_tab(page, "Data")
+    expect(page.get_by_role("heading", name="New here? Start with a click.")).to_be_hidden()
+
+
+def test_an_upload_is_understood_built_approved_and_taken_to_train(
+    studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], tmp_path: Path
+) -> None:
+    page = open_page()
+    page.locator("input[type=file]").first.set_input_files(write_rows(tmp_path / "mine.jsonl"))
+    expect(page.get_by_role("heading", name="What we understood")).to_be_visible()
+    expect(page.get_by_text("Each row is a question (“q”) with its answer (“a”)")).to_be_visible()
+    picture(page, "data-preview")
+    page.get_by_label("Name of the data set").fill("Invented illnesses")
+    page.get_by_role("button", name="Build the data set").click()
+    expect(page.get_by_role("heading", name="Cleaning: 30 rows in")).to_be_visible()
+    assert list(studio.settings.uploads.rglob("*.jsonl")) == [], "an upload is gone once it is in a data set"
+    page.get_by_label("Your name").fill("Dr Test")
+    page.get_by_label("I have the right to use these rows").check()
+    page.get_by_role("button", name="Approve for training").click()
+    expect(page.get_by_text("ready to train")).to_be_visible()
+    picture(page, "data-approved")
+    assert studio.list_datasets()[0].approval.by == "Dr Test"  # type: ignore[union-attr]
+    page.get_by_role("button", name="Train on it").click()
+    expect(page.get_by_role("heading", name="Plan for this machine")).to_be_visible()
+    assert page.get_by_label("Data set", exact=True).last.input_value().startswith("Invented illnesses")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_role("heading", name="Invented illnesses")).to_be_visible()
+    assert studio.fake.asked == [("submit", "train", studio.list_datasets()[0].id)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("empty.jsonl", b"", "empty"),
+        ("junk.csv", bytes(range(256)) * 40, ""),
+        ("broken.jsonl", b'{"q": "a?", "a": "b"}\n' * 16 + b'{"q": "a?", "a": \n', "17"),
+        ("columns.csv", b"height,weight\n1,2\n3,4\n", ""),
+    ],
+)
+def test_a_bad_file_says_what_is_wrong(
+    open_page: Callable[..., Page], tmp_path: Path, name: str, content: bytes, says: str
+) -> None:
+    page = open_page()
+    (tmp_path / name).write_bytes(content)
+    page.locator("input[type=file]").first.set_input_files(tmp_path / name)
+    wrong = page.get_by_role("alert").first
+    expect(wrong).to_be_visible()
+    assert says in wrong.inner_text()
+    expect(page.get_by_role("button", name="Build the data set")).to_be_hidden()
+
+
+def test_the_recipe_moves_the_plan_and_blocks_what_cannot_work(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    open_tab(page, "Train")
+    expect(page.get_by_text("fits:")).to_be_visible()
+    page.get_by_label("Quick demo").check()
+    expect(page.get_by_label("number input for Learning rate")).to_have_value("0.001")
+    page.get_by_label("Longest row (tokens)").fill("512")
+    page.get_by_label("Longest row (tokens)").blur()
+    expect(page.get_by_text("Changed from Quick demo: Longest row (tokens).")).to_be_visible()
+    page.get_by_label("Longest row (tokens)").fill("5")
+    page.get_by_label("Longest row (tokens)").blur()
+    expect(page.get_by_role("alert").get_by_text("max_length must lie between")).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_be_disabled()
+
+
+def test_chat_answers_side_by_side_over_several_turns(
+    studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None]
+) -> None:
+    studio.fake.show(snapshot("finished", 200))
+    page = open_page()
+    open_tab(page, "Chat")
+    expect(
+        page.get_by_text("Research tool, not a medical device. Answers may be wrong").locator("visible=true")
+    ).to_be_visible()
+    for turn, question in enumerate(("What causes tiredness?", "And what else?"), start=1):
+        page.get_by_label("Your question").fill(question)
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_text("Base: Tiredness, pallor and breathlessness.")).to_have_count(turn)
+        expect(page.get_by_text("Tuned: Tiredness, pallor and breathlessness.")).to_have_count(turn)
+        expect(page.get_by_label("Your question")).to_have_value("")
+    expect(page.get_by_text("3 tokens · 41 tokens/s")).to_have_count(2)
+    picture(page, "chat")
+    *_, (_, run_id, request) = studio.fake.asked
+    assert run_id == studio.fake.now.job.id  # type: ignore[union-attr]
+    said = [(message.role, message.content) for message in request.tuned]
+    answer = "Tuned: Tiredness, pallor and breathlessness."
+    assert said == [("user", "What causes tiredness?"), ("assistant", answer), ("user", "And what else?")]
+    assert request.base[1].content == answer.replace("Tuned", "Base")
+
+
+def test_export_gives_the_zip(studio: FakeStudio, open_page: Callable[..., Page]) -> None:
+    studio.fake.show(snapshot("finished", 200))
+    page = open_page()
+    open_tab(page, "Export")
+    expect(page.get_by_text("Not reviewed.")).to_be_visible()
+    page.get_by_role("button", name="Prepare the zip").click()
+    link = page.get_by_role("button", name="-adapter.zip")
+    expect(link).to_be_visible()
+    with page.expect_download() as download:
+        link.click()
+    assert Path(download.value.path()).read_bytes() == b"PK made up"
+    page.get_by_label("Repository").fill("me/mine")
+    page.get_by_role("button", name="Push").click()
+    expect(page.get_by_role("link", name="https://huggingface.co/me/mine")).to_be_visible()
+    assert studio.pushed == [(studio.fake.now.job.id, "me/mine", True)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "dark"), [("light", 1440, False), ("dark", 1440, True), ("phone", 390, True)]
+)
+def test_every_screen_fits(
+    studio: FakeStudio,
+    open_page: Callable[..., Page],
+    picture: Callable[[Page, str], None],
+    name: str,
+    width: int,
+    dark: bool,
+) -> None:
+    studio.fake.show(snapshot("finished", 200))
+    page = open_page(width=width, dark=dark)
+    for tab in ("Data", "Train", "Chat", "Export", "Help"):
+        found = page.get_by_role("tab", name=tab)
+        if not found.is_visible():
+            page.locator(".overflow-menu > button").click()
+            found = page.locator(".overflow-dropdown button", has_text=tab)
+        found.click()
+        page.wait_for_timeout(700)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{tab} sticks out sideways"
+        picture(page, f"{tab.lower()}-{name}")
+
+
+def test_seven_tabs_of_a_browser_stay_usable(studio: FakeStudio, open_page: Callable[..., Page]) -> None:
+    pages = [open_page() for _ in range(7)]
+    studio.fake.show(snapshot("running"))
+    for page in pages:
+        page.bring_to_front()
+        expect(page.get_by_text("62 %")).to_be_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_serious(studio: FakeStudio, open_page: Callable[..., Page], dark: bool) -> None:
+    """What axe calls serious or worse is a fault."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    studio.fake.show(snapshot("finished", 200))
+    page = open_page(dark=dark)
+    found = {}
+    for tab in ("Data", "Train", "Monitor", "Chat", "Export", "Help"):
+        open_tab(page, tab)
+        page.wait_for_timeout(600)
+        for violation in Axe().run(page).response["violations"]:
+            if violation["impact"] in ("serious", "critical"):
+                found[f"{tab}: {violation['id']}"] = [node["html"][:160] for node in violation["nodes"]][:3]
+    assert found == {}
