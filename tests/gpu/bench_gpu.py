@@ -271,9 +271,12 @@ def _table(results: dict[str, Any]) -> None:
             if "error" in one:
                 _say(f"  FAILED {what}\n{one['error']}")
             else:
-                _say(
-                    f"  {one['allocated_gib']:6.2f} GiB measured {one['forecast_gib']:6.2f} forecast {one['error_percent']:+6.1f} %  {name[8:]} {what}"
+                numbers = (
+                    "{allocated_gib:6.2f} GiB measured {forecast_gib:6.2f} forecast {error_percent:+6.1f} %".format(
+                        **one
+                    )
                 )
+                _say(f"  {numbers}  {name[8:]} {what}")
         if "tokens_per_s" in result:
             work = 4 * _parameters(name[:2]) * result["tokens_per_s"] / 1e12 / gpu.get("matmul_tflops", 1)
             error = result.get("forecast_error_percent")

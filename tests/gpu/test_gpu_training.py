@@ -58,7 +58,7 @@ def loss_and_gradients(parts, batches):
         with torch.autocast("cuda", dtype=torch.bfloat16):
             loss = batch_loss(parts, on_gpu(batch))
         loss.backward()
-        total += float(loss)
+        total += float(loss.detach())
     gradients = [p.grad.float().flatten() for p in parts.loaded.model.parameters() if p.requires_grad]
     return total, torch.cat(gradients)
 

@@ -1,0 +1,145 @@
+"""The planner on a big card, a free Colab card and a CPU: what it chooses, why, what does not fit, and how fast it answers."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from core.config import LOW_MEMORY, ORIGINAL_RECIPE, QUICK_DEMO, RECOMMENDED, TrainingConfig
+from core.errors import ModelError
+from core.model.device import Device, cpu_device
+from core.model.memory import NF4_BYTES, Setup, forecast
+from core.model.plan import DatasetStats, Plan, next_smaller, plan
+from core.model.shape import ModelShape
+
+LLAMA_8B = ModelShape("llama", 4096, 14336, 32, 32, 8, 128, 128256, False, 131072)
+LLAMA_1B = ModelShape("llama", 2048, 8192, 16, 32, 8, 64, 128256, True, 131072)
+SMOL = ModelShape("llama", 576, 1536, 30, 9, 3, 64, 49152, True, 8192)
+H100 = Device("NVIDIA H100 80GB HBM3", "cuda", 79.2, 78.5, (9, 0), 16, True)
+T4 = Device("Tesla T4", "cuda", 14.7, 14.5, (7, 5), 2, False)
+OLD_CPU = Device("AMD EPYC", "cpu", 23.5, 20.0, (0, 0), 2, False)
+NEW_CPU = Device("Intel Xeon", "cpu", 23.5, 20.0, (0, 0), 2, True)
+MEDQUAD = DatasetStats(4000, 1_000_000, 1024, 200, 50_000)
+SAMPLE = DatasetStats(348, 31_333, 119, 84, 7_566)
+
+
+@pytest.fixture(autouse=True)
+def unsloth_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+
+
+def values(found: Plan) -> dict:
+    return {name: choice.value for name, choice in found.choices().items()}
+
+
+def test_parameters_are_those_the_makers_state() -> None:
+    # Llama 3.1 8B: 8.03 billion; Llama 3.2 1B: 1.24 billion; SmolLM2-135M: 134.5 million; LoRA r 16 on 8B: 41.9 million.
+    assert LLAMA_8B.parameters == pytest.approx(8.030e9, rel=1e-3)
+    assert LLAMA_1B.parameters == pytest.approx(1.2358e9, rel=1e-3)
+    assert SMOL.parameters == 134_515_008
+    assert LLAMA_8B.lora_parameters(16, RECOMMENDED.target_modules) == 41_943_040
+
+
+def test_a_big_card_gets_the_plan_of_the_measurements() -> None:
+    found = plan(RECOMMENDED.changed(max_length=2048), LLAMA_8B, MEDQUAD, H100)
+    assert values(found) == {
+        "engine": "unsloth", "quantisation": "nf4", "precision": "bf16", "packing": True, "attention": "varlen",
+        "checkpointing": False, "optimizer": "adamw", "batch_rows": 4, "accumulation": 1,
+    }  # fmt: skip
+    assert found.verdict == "fits"
+    small = plan(RECOMMENDED.changed(max_length=2048), LLAMA_1B, MEDQUAD, H100)
+    assert small.batch_rows.value == 8
+
+
+def test_a_free_colab_card_is_planned_from_its_properties() -> None:
+    found = plan(RECOMMENDED, LLAMA_8B, MEDQUAD, T4)
+    assert (found.precision.value, found.attention.value, found.quantisation.value) == ("fp16", "per_example", "nf4")
+    assert found.verdict == "fits" and found.memory.total_gib < 0.9 * T4.free_gib
+    assert found.accumulation.value > 1
+    assert plan(RECOMMENDED.changed(precision="bf16"), LLAMA_8B, MEDQUAD, T4).precision.value == "fp16"
+
+
+def test_a_cpu_takes_its_fastest_safe_format() -> None:
+    assert plan(QUICK_DEMO, SMOL, SAMPLE, OLD_CPU).precision.value == "fp32"
+    assert plan(QUICK_DEMO, SMOL, SAMPLE, NEW_CPU).precision.value == "bf16"
+    assert plan(ORIGINAL_RECIPE, SMOL, SAMPLE, OLD_CPU).precision.value != "fp16"
+    found = plan(QUICK_DEMO, SMOL, SAMPLE, OLD_CPU)
+    assert (found.engine.value, found.quantisation.value, found.verdict) == ("transformers", "none", "fits")
+
+
+def test_what_does_not_fit_names_the_smallest_change_that_does() -> None:
+    greedy = RECOMMENDED.changed(batch_rows=64, checkpointing="off")
+    found = plan(greedy, LLAMA_8B, MEDQUAD, T4)
+    assert found.verdict == "does not fit"
+    assert found.change == "Set rows per pass to auto."
+    assert plan(greedy.changed(batch_rows=0), LLAMA_8B, MEDQUAD, T4).verdict != "does not fit"
+    assert plan(LOW_MEMORY, LLAMA_8B, MEDQUAD, T4).verdict == "fits"
+    tiny = Device("GTX 1050", "cuda", 2.0, 1.9, (6, 1), 2, False)
+    assert "smaller model" in plan(RECOMMENDED, LLAMA_8B, MEDQUAD, tiny).change
+
+
+def test_every_setting_that_costs_memory_moves_the_forecast() -> None:
+    base = plan(RECOMMENDED.changed(batch_rows=2, checkpointing="off"), LLAMA_8B, MEDQUAD, H100).memory.total_gib
+    for more in ({"max_length": 2048}, {"batch_rows": 4}, {"rank": 64}, {"quantisation": "none"}):
+        config = RECOMMENDED.changed(**{"batch_rows": 2, "checkpointing": "off"} | more)
+        assert plan(config, LLAMA_8B, MEDQUAD, H100).memory.total_gib > base, more
+    for less in ({"checkpointing": "on"}, {"optimizer": "adamw_8bit"}, {"targets": "attention_qv"}):
+        config = RECOMMENDED.changed(**{"batch_rows": 2, "checkpointing": "off"} | less)
+        assert plan(config, LLAMA_8B, MEDQUAD, H100).memory.total_gib < base, less
+
+
+def test_four_bit_weights_take_what_bitsandbytes_keeps() -> None:
+    # 64 values: 32 bytes, one byte of scale; 256 scales share a float32.
+    assert pytest.approx((32 * 256 + 256 + 4) / (64 * 256)) == NF4_BYTES
+    setup = Setup("cuda", "unsloth", "nf4", "bf16", "varlen", False, "adamw", 1024, 1, 16, RECOMMENDED.target_modules)
+    parts = forecast(LLAMA_8B, setup).parts()
+    linear = (parts["attention_weights"] + parts["mlp_weights"]) * 2**30
+    assert linear == pytest.approx(6_979_321_856 * NF4_BYTES)
+
+
+def test_memory_that_ran_out_is_followed_by_smaller_and_smaller_plans() -> None:
+    config: TrainingConfig | None = RECOMMENDED.changed(max_length=1024)
+    seen = []
+    while config is not None:
+        found = plan(config, LLAMA_8B, MEDQUAD, H100)
+        seen.append(found.memory.total_gib)
+        step = next_smaller(config, found)
+        config = step[0] if step else None
+    assert len(seen) >= 5
+    assert seen == sorted(seen, reverse=True) and len(set(seen)) == len(seen)
+
+
+def test_it_answers_within_the_time_of_a_slider() -> None:
+    began = time.perf_counter()
+    for rank in range(1, 21):
+        plan(RECOMMENDED.changed(rank=rank, batch_rows=512), LLAMA_8B, MEDQUAD, T4)
+    assert (time.perf_counter() - began) / 20 < 0.1
+
+
+def test_a_plan_survives_its_file() -> None:
+    found = plan(RECOMMENDED, LLAMA_8B, MEDQUAD, H100)
+    assert Plan.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_evaluations_take_no_more_than_their_share() -> None:
+    found = plan(RECOMMENDED, SMOL, DatasetStats(348, 31_333, 119, 5000, 450_000), OLD_CPU)
+    assert found.total_steps / found.eval_every <= 3
+    assert (
+        plan(RECOMMENDED, SMOL, DatasetStats(3480, 313_330, 119, 84, 7_566), OLD_CPU).total_steps // found.eval_every
+        >= 3
+    )
+
+
+def test_a_multimodal_config_counts_with_its_text_part_and_others_are_refused() -> None:
+    text = {"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34,
+            "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "vocab_size": 262208}  # fmt: skip
+    assert ModelShape.from_json({"model_type": "gemma3", "text_config": text}).family == "gemma3_text"
+    with pytest.raises(ModelError, match="config.json"):
+        ModelShape.from_json({"model_type": "t5", "d_model": 512})
+
+
+def test_this_machine_is_described() -> None:
+    device = cpu_device()
+    assert device.cores >= 1 and 0 < device.free_gib <= device.total_gib
