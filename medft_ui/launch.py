@@ -96,7 +96,7 @@ class Login:
     _open_at: float = 0.0
     _gate: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def __call__(self, user: str, password: str) -> bool:
+    async def check(self, user: str, password: str) -> bool:
         """Answer whether they are right; the wait doubles with each wrong try after the first three."""
         async with self._gate:
             await self.sleep(max(0.0, self._open_at - self.clock()))
@@ -125,7 +125,8 @@ def options(settings: Settings) -> dict[str, Any]:
         "server_port": settings.port,
         "share": settings.share,  # None would become True by itself on Colab
         "inbrowser": settings.open_browser,
-        "auth": Login(settings) if settings.has_login else None,
+        # a real coroutine function: gradio would take the coroutine of a callable object for a yes, and let everybody in
+        "auth": Login(settings).check if settings.has_login else None,
         "auth_message": text.App.LOGIN,
         "max_file_size": MAX_UPLOAD,
         "allowed_paths": [],

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from core.jobs.snapshot import Snapshot
+from medft_ui.charts import Chart, Series, plotly_script, smooth
+from medft_ui.run_charts import View, charts
+from tests.ui.fake_studio import history, job, snapshot
+
+
+def test_smoothing_starts_at_the_first_value_and_keeps_gaps() -> None:
+    assert smooth([2.0, None, math.nan, 2.0], 0.9) == [pytest.approx(2.0), None, None, pytest.approx(2.0)]
+    # by hand: 0.5 and 1 with weight 0.5 → (0.5·0.5·1 + 0.5·3) / 0.75
+    assert smooth([1.0, 3.0], 0.5)[1] == pytest.approx((0.25 * 1 + 0.5 * 3) / 0.75)
+    assert smooth([1.0, 3.0], 0) == [1.0, 3.0]
+
+
+def test_what_is_not_finite_becomes_a_gap_in_the_payload() -> None:
+    chart = Chart("t", "s", "k", "x", "y", (Series("a", "--c", (1, 2, 3), (1.0, math.nan, math.inf)),))
+    assert json.loads(json.dumps(chart.to_json(), allow_nan=False))["series"][0]["y"] == [1.0, None, None]
+
+
+def test_four_charts_share_one_axis_and_speak() -> None:
+    drawn = charts(snapshot("running", 124), View(), forecast_gib=1.8)
+    assert {chart.x_range for chart in drawn} == {(0, 200)}
+    assert len({chart.keep for chart in drawn}) == 1
+    loss, memory, speed, rate = drawn
+    assert [series.name for series in loss.series] == ["train, each step", "train", "eval (held out)"]
+    assert "over 124 steps" in loss.summary and "lowest was 1.507 at step 100" in loss.summary
+    assert "The forecast was 1.8 GiB (6 % off)" in memory.summary
+    assert memory.series[1].y == [1.8, 1.8] and memory.from_zero
+    assert speed.summary and "at most 9.5e-4" in rate.summary
+
+
+def test_the_minutes_axis_uses_seconds_of_work_and_is_not_fixed_while_it_grows() -> None:
+    running = charts(snapshot("running", 60), View(axis="minutes"), None)[0]
+    assert running.series[0].x[-1] == pytest.approx(60 * 1.7 / 60) and running.x_range is None
+    ended = charts(snapshot("finished", 200), View(axis="minutes", smoothing=0), None)[0]
+    assert ended.x_range == (0, pytest.approx(200 * 1.7 / 60))
+    assert [series.name for series in ended.series] == ["train", "eval (held out)"]
+
+
+def test_a_change_of_run_or_axis_forgets_the_zoom() -> None:
+    first = charts(snapshot("running"), View(), None)[0].keep
+    assert first == charts(snapshot("running", 130), View(), None)[0].keep
+    assert first != charts(snapshot("running"), View(axis="minutes"), None)[0].keep
+    assert first != charts(snapshot("running", job=job(id="another")), View(), None)[0].keep
+
+
+def test_nothing_yet_is_said_and_drawn_as_nothing() -> None:
+    for chart in charts(Snapshot(1, job("starting"), "starting"), View(), 1.8):
+        assert chart.series == () and chart.summary.startswith("No numbers yet")
+
+
+def test_the_gpu_memory_is_shown_where_there_is_one() -> None:
+    curves = history(50) | {"gpu_used_gib": history(50)["process_gib"]}
+    assert charts(snapshot(history=curves), View(), None)[1].title == "GPU memory"
+
+
+def test_plotly_is_where_its_package_lies() -> None:
+    assert plotly_script().stat().st_size > 1_000_000

@@ -1,0 +1,159 @@
+"""The page as a graph: what must never be in it, and that no control is left unread."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from core.config import PRESETS, TrainingConfig
+from core.errors import ConfigError
+from core.settings import REPOSITORY
+from medft_ui import text
+from medft_ui.app import build_app
+from medft_ui.tabs import train_form
+from tests.ui.fake_studio import FakeStudio
+
+ENDPOINTS = {
+    "upload_dataset",
+    "list_datasets",
+    "start_training",
+    "status",
+    "stop_training",
+    "resume_training",
+    "list_runs",
+    "chat",
+    "export_adapter",
+}
+
+
+@pytest.fixture
+def demo(studio: FakeStudio) -> gr.Blocks:
+    return build_app(studio)
+
+
+def functions(demo: gr.Blocks) -> list[Any]:
+    return list(demo.fns.values())
+
+
+def test_nothing_opens_a_connection_for_each_tab(demo: gr.Blocks) -> None:
+    assert not [block for block in demo.blocks.values() if isinstance(block, gr.State)]
+    assert not [fn for fn in functions(demo) if any(event == "unload" for _, event in fn.targets)]
+
+
+def test_only_the_named_endpoints_are_public(demo: gr.Blocks) -> None:
+    public = {str(fn.api_name) for fn in functions(demo) if fn.api_visibility == "public"}
+    assert public >= ENDPOINTS
+    assert all(fn.api_visibility == "private" for fn in functions(demo) if str(fn.api_name) not in public)
+    assert public - ENDPOINTS == set(), "an event without api_visibility is public"
+
+
+def test_every_parameter_of_the_api_is_typed(demo: gr.Blocks) -> None:
+    for fn in functions(demo):
+        if fn.api_visibility == "public":
+            assert fn.fn.__annotations__.get("return"), fn.api_name
+            parameters = fn.fn.__wrapped__.__code__.co_varnames[: fn.fn.__wrapped__.__code__.co_argcount]
+            assert set(parameters) <= set(fn.fn.__annotations__), fn.api_name
+
+
+def test_every_control_is_labelled(demo: gr.Blocks) -> None:
+    kinds = (
+        gr.Textbox,
+        gr.Number,
+        gr.Slider,
+        gr.Dropdown,
+        gr.Radio,
+        gr.Checkbox,
+        gr.CheckboxGroup,
+        gr.File,
+        gr.Chatbot,
+    )
+    controls = [block for block in demo.blocks.values() if isinstance(block, kinds)]
+    assert len(controls) > 50
+    assert [type(block).__name__ for block in controls if not block.label] == []
+
+
+def test_no_control_is_left_unread(demo: gr.Blocks) -> None:
+    kinds = (gr.Textbox, gr.Number, gr.Slider, gr.Dropdown, gr.Radio, gr.Checkbox, gr.CheckboxGroup, gr.File)
+    read = {block._id for fn in functions(demo) for block in fn.inputs}
+    assert [block.label for block in demo.blocks.values() if isinstance(block, kinds) and block._id not in read] == []
+
+
+def test_every_button_does_something(demo: gr.Blocks) -> None:
+    sources = {source for fn in functions(demo) for source, event in fn.targets if event == "click"}
+    idle = [b.value for b in demo.blocks.values() if type(b) is gr.Button and b._id not in sources]
+    assert idle == []
+
+
+def test_every_setting_has_one_control_and_comes_back() -> None:
+    assert sorted(train_form.NAMES) == sorted(field.name for field in dataclasses.fields(TrainingConfig))
+    for preset in PRESETS:
+        assert train_form.to_config(train_form.to_values(preset.config)) == preset.config
+
+
+def test_few_controls_stand_before_start() -> None:
+    # data set, model, preset, the settings in the open, the run's name
+    assert 3 + len(train_form.SIMPLE) + 1 <= 12
+
+
+def test_an_empty_number_is_named() -> None:
+    values = train_form.to_values(TrainingConfig())
+    values[train_form.NAMES.index("seed")] = None
+    with pytest.raises(ConfigError, match="seed"):
+        train_form.to_config(values)
+
+
+def test_one_timer_serves_the_page(demo: gr.Blocks) -> None:
+    timers = [block for block in demo.blocks.values() if isinstance(block, gr.Timer)]
+    assert len(timers) == 1
+    assert len([fn for fn in functions(demo) if (timers[0]._id, "tick") in fn.targets]) == 1
+
+
+def test_the_poll_and_its_kind_do_not_wait_in_the_queue(demo: gr.Blocks) -> None:
+    ticking = next(fn for fn in functions(demo) if any(event == "tick" for _, event in fn.targets))
+    assert ticking.queue is False and ticking.show_progress == "hidden"
+
+
+def test_the_page_stays_small(demo: gr.Blocks) -> None:
+    assert len(json.dumps(demo.get_config_file(), default=str)) < 400_000
+
+
+VISIBLE = ("label", "info", "placeholder", "title")
+
+
+def test_every_visible_string_stands_in_the_texts() -> None:
+    """A literal in a component would escape a translator."""
+    found = []
+    for path in sorted((REPOSITORY / "medft_ui").rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("gr."):
+                found += [f"{path.name}: {words!r}" for words in _literals(call)]
+    assert [item for item in found if not item.endswith(("'user/name'", "'seen'"))] == []
+
+
+def _literals(call: ast.Call) -> list[str]:
+    named = [keyword.value for keyword in call.keywords if keyword.arg in VISIBLE]
+    first = (
+        call.args[:1] if ast.unparse(call.func) in ("gr.Button", "gr.Tab", "gr.Accordion", "gr.Info", "gr.HTML") else []
+    )
+    values = [node.value for node in (*named, *first) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [value for value in values if value.strip()]
+
+
+def test_every_setting_option_and_state_has_words() -> None:
+    assert sorted(text.SETTINGS) == sorted(train_form.NAMES)
+    from core.dataset.mapping import KINDS
+    from core.jobs.job import STATES
+    from medft_ui.tabs.data import PICKED_ROLES
+
+    assert set(text.KINDS) == set(KINDS) and set(text.ROLES) >= set(PICKED_ROLES)
+    assert set(text.STATES) == set(STATES) == set(text.STATE_HINTS)
+
+
+def test_the_front_door_stays_small() -> None:
+    assert len((Path(REPOSITORY) / "app.py").read_text(encoding="utf-8").splitlines()) <= 60
