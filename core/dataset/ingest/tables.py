@@ -88,11 +88,11 @@ def text_table(source: Source, scan: Scan, limits: Limits) -> Table:
 def looks_like_header(first: list[str], body: list[list[str]]) -> bool:
     """Tell a row of names from a row of data.
 
-    Names are short, filled, different from each other, no numbers and no sentences; and where the cells below are long
+    Names are short, mostly different from each other, no numbers and no sentences; and where the cells below are long
     or numbers, they differ from them in kind.
     """
     filled = [cell.strip() for cell in first if cell.strip()]
-    if not filled or len(set(filled)) < len(filled):
+    if not filled or 2 * len(set(filled)) < len(filled):
         return False
     if any(len(cell) > _HEADER_LENGTH or cell.endswith(("?", "？", ".", "。", "!")) for cell in filled):
         return False
