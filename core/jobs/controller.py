@@ -21,19 +21,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.errors import JobError, ResourceError
+from core.errors import JobError
 from core.jobs import process
 from core.jobs.follower import Follower, Surroundings, Timing
 from core.jobs.gpu import DeviceReader, DeviceStatus
 from core.jobs.job import (
-    HEARTBEAT_FILE,
     JOB_FILE,
     LOG_FILE,
-    STOP_FILE,
     Job,
     JobProblem,
     ask_to_stop,
     find_jobs,
+    forget_last_attempt,
     read_job,
     utc_now,
 )
@@ -236,7 +235,7 @@ class JobController:
                 follower = self._followers[folder.name] = Follower(job, self._around)
                 return self._launch(follower, file)
             except OSError as error:
-                raise _disk_error(error) from error
+                raise process.disk_error(error) from error
             finally:
                 os.close(file)
 
@@ -262,7 +261,7 @@ class JobController:
                 follower.replace(job.moved("queued", **fresh))
                 return self._launch(follower, file)
             except OSError as error:
-                raise _disk_error(error) from error
+                raise process.disk_error(error) from error
             finally:
                 os.close(file)
 
@@ -290,7 +289,7 @@ class JobController:
                     job.changed(stop=verb) if job.state == "stopping" else job.moved("stopping", stop=verb)
                 )
             except OSError as error:
-                raise _disk_error(error) from error
+                raise process.disk_error(error) from error
             return follower.job
 
     def delete(self, job_id: str) -> None:
@@ -347,7 +346,7 @@ class JobController:
             try:
                 follower.replace(follower.job.changed(**changes))
             except OSError as error:
-                raise _disk_error(error) from error
+                raise process.disk_error(error) from error
             return follower.job
 
     def _take_device(self) -> int:
@@ -363,8 +362,7 @@ class JobController:
 
     def _launch(self, follower: Follower, lock_file: int) -> Job:
         job = follower.job
-        for name in (STOP_FILE, HEARTBEAT_FILE):
-            (job.folder / name).unlink(missing_ok=True)
+        forget_last_attempt(job.folder)
         try:
             worker = self._spawn(job, lock_file)
         except OSError as error:
@@ -399,12 +397,3 @@ class JobController:
                 start_new_session=True,
                 pass_fds=(lock_file,),
             )
-
-
-def _disk_error(error: OSError) -> ResourceError:
-    problem = process.disk_full("the job's folder")
-    if error.errno in process.DISK_ERRORS:
-        return ResourceError(problem.message, problem.hint)
-    return ResourceError(
-        f"The job's folder cannot be written: {error.strerror}.", "Check the folder's rights and the disk."
-    )

@@ -195,6 +195,12 @@ def asked_to_stop(folder: Path) -> StopVerb | None:
     return "discard" if text.strip() == "discard" else "keep"
 
 
+def forget_last_attempt(folder: Path) -> None:
+    """Take away the note and the heartbeat that an earlier attempt left."""
+    for name in (STOP_FILE, HEARTBEAT_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
 def log_tail(folder: Path, limit_bytes: int = 20_000) -> str:
     """Return the end of worker.log, in whole lines; empty if there is none."""
     path = folder / LOG_FILE

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from core.errors import ResourceError
 from core.jobs.job import JobProblem, State
 
 # From outside, by whoever shares the machine; the work itself did nothing wrong.
@@ -144,6 +145,16 @@ def disk_full(where: str) -> JobProblem:
     return JobProblem(
         f"The disk is full: {where} could not be written.",
         "Free some space (delete old runs or models, or move MEDFT_HOME to a larger disk), then resume.",
+    )
+
+
+def disk_error(error: OSError) -> ResourceError:
+    """Turn a refusal to write a job's folder into words."""
+    if error.errno in DISK_ERRORS:
+        problem = disk_full("the job's folder")
+        return ResourceError(problem.message, problem.hint)
+    return ResourceError(
+        f"The job's folder cannot be written: {error.strerror}.", "Check the folder's rights and the disk."
     )
 
 

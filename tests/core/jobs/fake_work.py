@@ -96,9 +96,9 @@ def fill_the_disk(folder: Path, progress: Progress) -> None:
 
 
 def flood(folder: Path, progress: Progress) -> None:
-    """Report as fast as it goes, and how long each call took."""
+    """Report as fast as it goes, and what processor time each call took."""
     count = json.loads((folder / "options.json").read_text())["steps"]
-    started = time.perf_counter()
+    started = time.thread_time()
     for step in range(1, count + 1):
         progress.metric(step, loss=2.0 / step, learning_rate=1e-4, grad_norm=1.0, tokens_per_s=100.0)
-    progress.result({"us_per_metric": (time.perf_counter() - started) / count * 1e6})
+    progress.result({"us_per_metric": (time.thread_time() - started) / count * 1e6})

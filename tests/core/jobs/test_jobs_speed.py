@@ -19,13 +19,14 @@ STEPS = 100_000
 
 
 def cost_us(call: Any, count: int = 5000, rounds: int = 5) -> float:
-    """The best of some rounds, per call: what it costs when nobody else is on the machine."""
+    """Return the best of some rounds, per call."""
     best = float("inf")
     for _ in range(rounds):
-        started = time.perf_counter()
+        # processor time of this thread: what the work loses, whoever else is on the machine
+        started = time.thread_time()
         for index in range(count):
             call(index)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.thread_time() - started)
     return best / count * 1e6
 
 
@@ -90,7 +91,7 @@ def test_a_picture_of_a_hundred_thousand_steps_costs_milliseconds(bench: Any, ca
 def test_reporting_in_a_real_worker_is_cheap(bench: Any) -> None:
     controller = bench.controller()
     controller.submit("flood", bench.folder(steps=20_000))
-    picture = bench.ended(controller)
+    picture = bench.ended(controller, seconds=60)
     assert picture.step == 20_000
     sys.stdout.write(json.dumps(dict(picture.result)))
     assert picture.result["us_per_metric"] < 50 * 4, "a busy machine may be slow, but not by that much"
