@@ -13,7 +13,8 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,13 @@ def build_adapter_folder(run_dir: Path, audit: Mapping[str, Any], target: Path) 
     (target / "audit.json").write_text(body + "\n", encoding="utf-8")
     write_card(audit, target)
     return target
+
+
+@contextmanager
+def write_adapter_folder(run_dir: Path, audit: Mapping[str, Any]) -> Iterator[Path]:
+    """Lend the complete adapter folder for as long as the block lasts, for an upload."""
+    with tempfile.TemporaryDirectory() as scratch:
+        yield build_adapter_folder(run_dir, audit, Path(scratch) / "adapter")
 
 
 def export_adapter(run_dir: Path, audit: Mapping[str, Any], name: str = "") -> Path:

@@ -1,6 +1,6 @@
 """The audit file: everything that led to an adapter, so that somebody else can check it.
 
-    audit = audit_of(run_dir, dataset, version)   → JSON values; goes home beside the adapter, and the card is made from it
+    audit = audit_of(run_dir, dataset)   → JSON values; goes home beside the adapter, and the card is made from it
 
 It holds no record text. It does not know: how the page shows it.
 """
@@ -17,9 +17,9 @@ from typing import Any
 
 from core.config import TrainingConfig
 from core.dataset.store import Dataset
-from core.errors import ModelError
-from core.jobs.events import read_events
-from core.jobs.job import read_job
+from core.errors import JobError, ModelError
+from core.jobs.events import EventReader
+from core.jobs.job import EVENTS_FILE, read_job
 from core.model.catalogue import CATALOGUE
 
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "unsloth", "accelerate", "datasets")
@@ -39,7 +39,7 @@ def audit_of(run_dir: Path, dataset: Dataset | None) -> dict[str, Any]:
     try:
         job = read_job(run_dir)
         config = TrainingConfig.from_json(_read(run_dir / "config.json"))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, JobError) as error:
         raise ModelError("This run's files are missing or damaged.", "Choose another run.") from error
     plan = _read(run_dir / "plan.json")
     measured = _heldout_loss(run_dir)
@@ -109,11 +109,9 @@ def _dataset(dataset: Dataset | None) -> dict[str, Any]:
 
 def _heldout_loss(run_dir: Path) -> list[dict[str, str]]:
     """The first and the best eval loss of the run: base against tuned on the same held-out rows."""
-    losses = [
-        (int(event["step"]), float(event["eval_loss"]))
-        for event in read_events(run_dir)
-        if event.get("type") == "metric" and "eval_loss" in event
-    ]
+    reader, losses = EventReader(run_dir / EVENTS_FILE), []
+    while events := reader.read():
+        losses += [(int(event["step"]), float(event["eval_loss"])) for event in events if "eval_loss" in event]
     before = next((loss for step, loss in losses if step == 0), None)
     after = [entry for entry in losses if entry[0] > 0]
     if before is None or not after:

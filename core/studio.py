@@ -1,0 +1,313 @@
+"""The desk: what the screens, the API and the terminal ask for, in one place and in the words people use.
+
+    studio = Studio(settings); studio.open()
+    dataset = studio.add_dataset([path], name="Respiratory")
+    run_id = studio.start_training(dataset.id, config)
+    studio.snapshot(run_id) …
+    for piece in studio.chat(run_id, request): …
+    studio.close()
+
+It joins the rooms and decides nothing that a room could decide. It does not know: gradio, HTML, who asks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from core.config import TrainingConfig
+from core.dataset.build import build_dataset, sample_dataset
+from core.dataset.clean import CleanOptions
+from core.dataset.ingest import Upload, read_upload
+from core.dataset.mapping import ColumnMapping, Skipped, detect, to_records
+from core.dataset.store import Dataset, list_datasets, open_dataset
+from core.errors import ConfigError, DatasetError, JobError, Problem
+from core.export.adapter import export_adapter, write_adapter_folder
+from core.export.audit import audit_of
+from core.export.card import card_text
+from core.export.hub import push
+from core.inference.process import ChatPiece, ChatProcess, ChatRequest
+from core.jobs.controller import JobController
+from core.jobs.gpu import DeviceStatus
+from core.jobs.job import Job, write_whole
+from core.jobs.snapshot import Snapshot
+from core.model.device import find_device
+from core.model.encode import highlight
+from core.model.hub import find_cached
+from core.model.plan import DatasetStats, Plan, plan
+from core.model.resolve import ResolvedModel, list_kept
+from core.model.shape import ModelShape
+from core.model.template import Template
+from core.progress import Progress, SilentProgress
+from core.records import Record
+from core.settings import Settings
+from core.training.checkpoints import last_whole_checkpoint
+
+PREVIEW_ROWS = 10
+LEAST_FREE_GIB = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What was understood of an upload, before anything is kept.
+
+    Args:
+        upload: The files as read.
+        mapping: Which columns are what, with the reason.
+        rows: The first rows as they came, at most ten.
+        records: What becomes of them, in the same order.
+    """
+
+    upload: Upload
+    mapping: ColumnMapping
+    rows: tuple[dict[str, Any], ...]
+    records: tuple[Record | Skipped, ...]
+
+
+class Studio:
+    """The rooms, joined.
+
+    Args:
+        settings: Where files lie.
+        controller: Runs jobs; made here unless a test brings one.
+    """
+
+    def __init__(self, settings: Settings, controller: JobController | None = None) -> None:
+        self.settings = settings
+        self.controller = controller or JobController(settings.runs, resumable=last_whole_checkpoint)
+        self.chats = ChatProcess(settings.models)
+
+    def open(self) -> None:
+        """Make the folders, lay out the sample data, and pick up jobs that an earlier app has left."""
+        self.settings.make_folders()
+        sample_dataset(self.settings.datasets)
+        self.controller.start()
+
+    def close(self) -> None:
+        """End the chat process and stop following jobs; a worker that runs goes on."""
+        self.chats.close()
+        self.controller.close()
+
+    # -- data -----------------------------------------------------------------------------------------------------
+
+    def list_datasets(self) -> list[Dataset]:
+        """Every data set, the newest first."""
+        return list(list_datasets(self.settings.datasets))
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Open one data set.
+
+        Raises:
+            DatasetError: if there is none of that id, or it is damaged.
+        """
+        return open_dataset(self.settings.datasets, dataset_id)
+
+    def preview(self, paths: Sequence[Path], mapping: ColumnMapping | None = None) -> Preview:
+        """Read the first rows of an upload and say what they are; keeps nothing.
+
+        Raises:
+            UploadError: if the files cannot be read, or hold no questions with answers.
+        """
+        upload = read_upload(paths)
+        mapping = mapping or detect(upload)
+        rows = tuple(row.values for row in upload.sample[:PREVIEW_ROWS])
+        return Preview(upload, mapping, rows, tuple(islice(to_records(upload, mapping), PREVIEW_ROWS)))
+
+    def add_dataset(
+        self,
+        paths: Sequence[Path],
+        *,
+        name: str = "",
+        mapping: ColumnMapping | None = None,
+        options: CleanOptions | None = None,
+        eval_paths: Sequence[Path] = (),
+        progress: Progress | None = None,
+    ) -> Dataset:
+        """Read, clean, split and keep an upload.
+
+        Args:
+            paths: The files.
+            name: What to call it; empty takes the first file's name.
+            mapping: Which columns are what; None detects it.
+            options: Which cleaning steps; None takes the defaults.
+            eval_paths: Files to hold out, instead of a share of the rows.
+            progress: Told of each step.
+
+        Raises:
+            UploadError: if the files cannot be read, or nothing usable is left.
+            ResourceError: if the disk is too full.
+        """
+        upload = read_upload(paths)
+        return build_dataset(
+            upload,
+            mapping or detect(upload),
+            options or CleanOptions(),
+            home=self.settings.datasets,
+            name=name or (Path(upload.files[0].name).stem if upload.files else "Upload"),
+            eval_upload=read_upload(eval_paths) if eval_paths else None,
+            progress=progress or SilentProgress(),
+        )
+
+    # -- train ----------------------------------------------------------------------------------------------------
+
+    def models(self) -> tuple[ResolvedModel, ...]:
+        """The base models that lie on this disk."""
+        return list_kept(self.settings.models)
+
+    def model_folder(self, model: str) -> Path | None:
+        """Where a model lies on this disk; None if it would have to be fetched first."""
+        if Path(model).expanduser().is_dir():
+            return Path(model).expanduser()
+        kept = next((found.folder for found in self.models() if found.id == model), None)
+        return kept or find_cached(model)
+
+    def plan(self, dataset_id: str, config: TrainingConfig) -> Plan | None:
+        """What the planner would do; None while the model's config.json is not on this disk.
+
+        Raises:
+            DatasetError: if there is no such data set.
+        """
+        folder = self.model_folder(config.model)
+        if folder is None:
+            return None
+        lengths = self.dataset(dataset_id).lengths_chars()
+        stats = DatasetStats.estimate(*lengths, config.max_length)
+        return plan(config, ModelShape.read(folder), stats, find_device())
+
+    def problems(self, dataset_id: str, config: TrainingConfig) -> tuple[Problem, ...]:
+        """Everything that stands in the way of starting, all at once."""
+        found = list(config.problems())
+        dataset = self.dataset(dataset_id)
+        if dataset.status != "approved":
+            found.append(Problem("dataset", f"{dataset.name} is not approved yet: finish step 3 in Data."))
+        if dataset.rows_train == 0:
+            found.append(Problem("dataset", f"{dataset.name} has no training rows."))
+        free_gib = shutil.disk_usage(self.settings.home).free / 1024**3
+        if free_gib < LEAST_FREE_GIB:
+            found.append(Problem("disk", f"Only {free_gib:.1f} GiB of disk are free; checkpoints need at least 1 GiB."))
+        if not found and (planned := self.plan(dataset_id, config)) and planned.verdict == "does not fit":
+            found.append(Problem("memory", f"This does not fit into memory. {planned.change}"))
+        return tuple(found)
+
+    def highlight(self, dataset_id: str, config: TrainingConfig, row: int = 0) -> list[tuple[str, bool]] | None:
+        """The exact text of one training row, in pieces, each with whether it is learnt; None without the tokenizer."""
+        folder = self.model_folder(config.model)
+        record = next(islice(self.dataset(dataset_id).train(), row, None), None)
+        if folder is None or record is None:
+            return None
+        return highlight(record, Template.from_folder(folder), config.max_length)
+
+    def start_training(self, dataset_id: str, config: TrainingConfig, name: str = "") -> str:
+        """Start a run in the background and return its id.
+
+        Raises:
+            ConfigError: with every problem at once.
+            JobError: if the machine is busy.
+        """
+        problems = self.problems(dataset_id, config)
+        if problems:
+            raise ConfigError(problems)
+        self.chats.close()  # frees the device's memory; a chat starts again by itself when somebody asks
+        name = name.strip() or self.dataset(dataset_id).name
+        folder = self.settings.runs / _new_id(name)
+        folder.mkdir(parents=True, mode=0o700)
+        try:
+            write_whole(folder / "config.json", json.dumps(config.to_json(), indent=1, ensure_ascii=False))
+            return self.controller.submit("train", folder, name=name, dataset_id=dataset_id).id
+        except JobError:
+            if not (folder / "job.json").exists():
+                shutil.rmtree(folder)
+            raise
+
+    def stop_training(self, run_id: str, keep: bool) -> Job:
+        """Stop and keep (it can be resumed), or discard."""
+        return self.controller.stop(run_id, keep)
+
+    def resume_training(self, run_id: str) -> Job:
+        """Continue from the last whole checkpoint."""
+        self.chats.close()
+        return self.controller.resume(run_id)
+
+    def list_runs(self) -> list[Job]:
+        """Training runs, the newest first."""
+        return [job for job in self.controller.jobs() if job.kind == "train"]
+
+    def snapshot(self, run_id: str | None = None) -> Snapshot:
+        """A picture of one run, or of the one that matters now."""
+        return self.controller.snapshot(run_id)
+
+    def device(self) -> DeviceStatus:
+        """The device's load."""
+        return self.controller.device()
+
+    def run_config(self, run_id: str) -> TrainingConfig:
+        """The settings a run was started with."""
+        return TrainingConfig.from_json(json.loads((self._run(run_id) / "config.json").read_text(encoding="utf-8")))
+
+    def run_plan(self, run_id: str) -> dict[str, Any]:
+        """The plan a run began with, as plan.json holds it; empty until it was planned."""
+        path = self._run(run_id) / "plan.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+    # -- chat -----------------------------------------------------------------------------------------------------
+
+    def chat(self, run_id: str, request: ChatRequest) -> Iterator[ChatPiece]:
+        """Answer with base, tuned, or both in one batch, piece by piece.
+
+        Raises:
+            JobError: while a job holds the device.
+            ModelError: if the run has no adapter, or its base is missing.
+        """
+        busy = self.controller.active()
+        if busy is not None:
+            raise JobError(
+                f"{busy.name} is using the machine.", "Chat again when it has ended, or pause it in the sidebar."
+            )
+        yield from self.chats.ask(self._run(run_id), request)
+
+    def stop_chat(self) -> None:
+        """End the answer that is being written."""
+        self.chats.stop()
+
+    # -- export ---------------------------------------------------------------------------------------------------
+
+    def export_adapter(self, run_id: str) -> Path:
+        """Write the adapter folder as a zip and return its path."""
+        return export_adapter(self._run(run_id), self._audit(run_id), self.snapshot(run_id).job.name)  # type: ignore[union-attr]
+
+    def model_card(self, run_id: str) -> str:
+        """The model card as it would be exported."""
+        return card_text(self._audit(run_id))
+
+    def push(self, run_id: str, repo_id: str, *, private: bool = True) -> str:
+        """Push the adapter folder to the Hub and return the page's address."""
+        with write_adapter_folder(self._run(run_id), self._audit(run_id)) as folder:
+            return push(folder, repo_id, private=private)
+
+    def _audit(self, run_id: str) -> dict[str, Any]:
+        job = next((job for job in self.list_runs() if job.id == run_id), None)
+        try:
+            dataset = self.dataset(job.dataset_id) if job else None
+        except DatasetError:
+            dataset = None  # deleted since; the audit says so
+        return audit_of(self._run(run_id), dataset)
+
+    def _run(self, run_id: str) -> Path:
+        job = next((job for job in self.list_runs() if job.id == run_id), None)
+        if job is None:
+            raise JobError(f"There is no run {run_id!r}.", "Choose one from the list of runs.")
+        return job.folder
+
+
+def _new_id(name: str) -> str:
+    """A folder name that sorts by time and can be read: 20261124-0540-respiratory-3f2a."""
+    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24] or "run"
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{words}-{uuid.uuid4().hex[:4]}"
