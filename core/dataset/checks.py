@@ -42,8 +42,9 @@ _RIGHT_BEFORE = re.compile(
 _LOST_SIGNS = (
     "\ufffd", "Sjgren", "Guillain-Barr", "Guillain Barr", "Mnire", "Mniere", "Menire", "Behet", "Waldenstrm", "Schnlein",
     "Kbner", "Lffler", "Lfgren", "Mllerian", "Mbius", "Rntgen", "Franois", "Grnblad", "Ltterer", "Hrthle",
-    "Caf-au-lait", "caf-au-lait", "caf au lait", "dj vu", "Khlmeier", "Strmpell", "Hnermann", "Mnchausen", "?",
+    "Caf-au-lait", "caf-au-lait", "caf au lait", "dj vu", "Khlmeier", "Strmpell", "Hnermann", "Mnchausen",
 )  # fmt: skip
+_LETTER_LOST = re.compile(r"\?[a-z]")
 _LOST_ACCENT = re.compile(
     r"\ufffd|\bSj\??gren|\bGuillain[- ]Barr\b(?!é)|\bM(?:\?n|n)i\??e?re|\bMeni\?re|\bMenire\b|\bBeh\??et\b|\bWaldenstr\??m\b"
     r"|\bSch\??nlein|\bK\??bner\b|\bL\??ffler\b|\bL\??fgren\b|\bM\??llerian\b|\bM\??bius\b|\bR\??ntgen\b|\bFran\??ois\b"
@@ -92,7 +93,7 @@ def pasted_over(text: str) -> int | None:
 
 def lost_accent(text: str) -> int | None:
     """Find where a known medical word misses its accented letter, or a letter is the mark for unreadable."""
-    if not any(sign in text for sign in _LOST_SIGNS):
+    if not _LETTER_LOST.search(text) and not any(sign in text for sign in _LOST_SIGNS):
         return None
     match = _LOST_ACCENT.search(text)
     return match.start() if match else None

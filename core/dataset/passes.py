@@ -65,9 +65,9 @@ class Job:
         check_stop(self.progress)
         self.progress.phase(STEP[name].title, STEPS_DONE[name], len(STEPS_DONE))
         tally = self.tallies.setdefault(name, Tally())
-        began = time.perf_counter()
+        began = time.process_time()
         yield tally
-        tally.seconds += time.perf_counter() - began
+        tally.seconds += time.process_time() - began
 
     def take_out(self, row: int, name: str, reason: str, after: str = "") -> None:
         """Take a row out and keep it where it can be shown."""

@@ -270,7 +270,7 @@ class StepReport:
         removed: Rows it took out.
         warned: Rows it points at.
         examples: At most five.
-        seconds: Time it took, summed over all processes.
+        seconds: Processor time it took, summed over all processes.
         note: What a person should know besides the counts, for example why it could not run.
     """
 

@@ -70,7 +70,7 @@ class Dataset:
         approval: Who vouched for it; None until then.
         options: How it was cleaned.
         sources: Name and hash of each file that came in.
-        seconds: How long each step of cleaning took, summed over processes, and "all" by the clock.
+        seconds: Processor time of each step of cleaning, summed over processes, and "all" by the clock.
     """
 
     id: str

@@ -39,6 +39,7 @@ _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _BLANKS = re.compile(r" {2,}")
 _LINE_EDGE = re.compile(r" *\n *")
 _EMPTY_LINES = re.compile(r"\n{3,}")
+_LOOSE_MARKS = (" ?", " !", " ,", " ;", " :", " .")
 _BLANK_BEFORE_MARK = re.compile(r"(?<=\S) +(?=[?!,;:.](?:\s|$))")
 
 _CHAT_MARK = re.compile(
@@ -120,11 +121,19 @@ def repair_encoding(text: str) -> str:
 
 def tidy_blanks(text: str) -> str:
     """Make every blank a plain one, no line padded, no more than one empty line, none before ? or a comma."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
-    text = _INVISIBLE.sub("", _ODD_BLANK.sub(" ", text))
-    text = _LINE_EDGE.sub("\n", _BLANKS.sub(" ", text))
-    text = _EMPTY_LINES.sub("\n\n", text)
-    return _BLANK_BEFORE_MARK.sub("", text).strip()
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii():
+        text = _INVISIBLE.sub("", _ODD_BLANK.sub(" ", text.replace("\u2028", "\n").replace("\u2029", "\n\n")))
+    elif any(blank in text for blank in "\t\v\f"):
+        text = _ODD_BLANK.sub(" ", text)
+    if "  " in text:
+        text = _BLANKS.sub(" ", text)
+    if "\n" in text:
+        text = _EMPTY_LINES.sub("\n\n", _LINE_EDGE.sub("\n", text))
+    if any(mark in text for mark in _LOOSE_MARKS):
+        text = _BLANK_BEFORE_MARK.sub("", text)
+    return text.strip()
 
 
 def strip_chat_marks(text: str) -> str:
