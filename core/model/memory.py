@@ -1,7 +1,8 @@
 """How much memory a training set-up takes, before anything is loaded: forecast(shape, setup) → MemoryForecast.
 
 Weights, adapter and optimizer are counted exactly; activations per token and layer are modelled in the widths of the
-tensors that each engine keeps for the backward pass, with factors fitted to measured peaks (docs/decisions/010).
+tensors that each engine keeps for the backward pass, with factors fitted to peaks measured on an H100
+(8B and 1B shapes) and on two CPU cores (135M); tests/gpu/bench_gpu.py --part memory measures them anew.
 It does not know: which set-up is wise (plan.py), data sets, the machine.
 """
 

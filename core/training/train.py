@@ -99,7 +99,7 @@ def _prepare(task: _Task, progress: Progress) -> tuple[Prepared, str]:
     base = resolve(task.config.model, Settings(home=task.home).models, progress)
     _go_on(progress)
     shape, device = ModelShape.read(base.folder), find_device()
-    _limit(device)
+    limit_threads(device)
     progress.phase("loading the libraries")
     engine = _imported(choose_engine(task.config, shape.family, device), task.config, progress)
     _go_on(progress)
@@ -134,7 +134,7 @@ def _go_on(progress: Progress) -> None:
         raise _Stopped
 
 
-def _limit(device: Device) -> None:
+def limit_threads(device: Device) -> None:
     """One GPU and as many threads as there are cores; before torch is loaded, which reads these once."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     if device.kind == "cuda":

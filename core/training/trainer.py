@@ -113,10 +113,10 @@ def write_checkpoint(trainer: Any, parts: LoopParts, save: Any) -> None:
     step = trainer.state.global_step
     if not adapter_is_finite(parts.loaded.model):
         return
+    _check_disk(parts, parts.job_dir)
     aside = parts.job_dir / FOLDER / WRITING
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    _check_disk(parts, aside)
     place = trainer.args.output_dir
     trainer.args.output_dir = str(aside)
     try:

@@ -85,6 +85,8 @@ def main() -> int:
     if options.one:
         sys.stdout.write(MARK + json.dumps(_measure(json.loads(options.one), options)) + "\n")
         return 0
+    # Started as a file, Python looks for modules beside it only.
+    sys.path.insert(0, str(REPOSITORY))
     began, results = time.monotonic(), {}
     sizes = ("8b", "1b")
     results["gpu"] = _child({"do": "build", "sizes": sizes}, options)
