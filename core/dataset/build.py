@@ -14,9 +14,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from core.dataset import sources
 from core.dataset.benchmarks import benchmark_questions
 from core.dataset.card import write_readable
 from core.dataset.clean import Cleaned, CleanOptions, CleanReport, CountTokens, clean
@@ -34,7 +36,6 @@ from core.dataset.store import (
     WARNINGS,
     Approval,
     Dataset,
-    Status,
     hash_of,
     new_id,
     now,
@@ -100,22 +101,15 @@ def build_dataset(
         UploadError: if no usable row is left.
     """
     _check_disk(home, [upload, *([eval_upload] if eval_upload else [])])
-    unusable, mapped_eval = _Unusable(), _Unusable()
-    evaluation = mapped_eval.records(to_records(eval_upload, detect(eval_upload)), "eval-") if eval_upload else None
-    benchmarks = (
-        {path.name: benchmark_questions(path) for path in options.benchmarks}
-        if "contamination" in options.steps
-        else {}
-    )
-    home.mkdir(parents=True, exist_ok=True)
-    _sweep(home)
-    folder = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
-    try:
+    unusable, unusable_eval = _Unusable(), _Unusable()
+    evaluation = unusable_eval.records(to_records(eval_upload, detect(eval_upload)), "eval-") if eval_upload else None
+    asked = options.benchmarks if "contamination" in options.steps else ()
+    with _aside(home) as folder:
         cleaned, report = clean(
             unusable.records(to_records(upload, mapping)),
             options,
             count_tokens=count_tokens,
-            benchmarks=benchmarks,
+            benchmarks={path.name: benchmark_questions(path) for path in asked},
             eval_records=evaluation,
             progress=progress or SilentProgress(),
             folder=folder,
@@ -127,15 +121,48 @@ def build_dataset(
                 files=tuple(upload.files) + (tuple(eval_upload.files) if eval_upload else ()),
                 notes=upload.notes,
                 mapping=mapping.to_json() | {"sentence": mapping.sentence()},
-                skipped=dict(sorted((unusable.reasons + mapped_eval.reasons).items())),
+                skipped=dict(sorted((unusable.reasons + unusable_eval.reasons).items())),
             )
             _write(folder, cleaned, report, options, origin)
-        for part in (upload, eval_upload):
-            _copy_sources(folder / "source", part.paths if part else ())
-        return _publish(folder, home, new_id(name), name, report, options, origin)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        uploads = sources.keep(folder, upload, eval_upload)
+        return _publish(folder, home / new_id(name), _state(folder, name, report, options, origin, uploads))
+
+
+def rebuild_dataset(
+    dataset: Dataset,
+    options: CleanOptions,
+    *,
+    name: str = "",
+    mapping: ColumnMapping | None = None,
+    count_tokens: CountTokens | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Clean the kept upload again with other options: how a step is undone. The old data set stays.
+
+    Args:
+        dataset: Whose upload to clean; changes made to it by hand are not carried over.
+        options: Which cleaning steps, and how.
+        name: What to call the new one; empty keeps the name.
+        mapping: Which columns are what; None keeps what was understood.
+        count_tokens: Counts tokens with the chosen model's tokenizer.
+        progress: Told of each step; may ask to stop.
+
+    Raises:
+        DatasetError: if the upload was not kept, and what ``build_dataset`` raises.
+    """
+    upload, eval_upload = sources.read_again(dataset.folder, dataset.uploads)
+    known = dataset.report()["mapping"]
+    mapping = mapping or (ColumnMapping.from_json(known) if known else detect(upload))
+    return build_dataset(
+        upload,
+        mapping,
+        options,
+        home=dataset.folder.parent,
+        name=name or dataset.name,
+        eval_upload=eval_upload,
+        count_tokens=count_tokens,
+        progress=progress,
+    )
 
 
 def sample_dataset(home: Path) -> Dataset:
@@ -157,19 +184,27 @@ def sample_dataset(home: Path) -> Dataset:
             for mark, path in zip(("r", "eval-r"), files, strict=True)
         )
         options = CleanOptions().without("names")
-        home.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
-        try:
+        with _aside(home) as folder:
             cleaned, report = clean(train, options, eval_records=evaluation, folder=folder)
             origin = Origin.of_paths(files, "Written for this project; nobody in it exists. Licence: Apache-2.0.")
             with cleaned:
                 _write(folder, cleaned, report, options, origin)
-            _copy_sources(folder / "source", files)
+            uploads = sources.keep_files(folder, files[:1], files[1:])
+            state = _state(folder, SAMPLE_NAME, report, options, origin, uploads)
             approval = Approval("MedFT Studio", now(), "Written by the project; it holds no patients.")
-            return _publish(folder, home, SAMPLE_ID, SAMPLE_NAME, report, options, origin, approval)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+            return _publish(folder, home / SAMPLE_ID, replace(state, status="approved", approval=approval))
+
+
+@contextmanager
+def _aside(home: Path) -> Iterator[Path]:
+    """Give a folder that nobody lists; it is gone afterwards unless it was moved into place."""
+    home.mkdir(parents=True, exist_ok=True)
+    _sweep(home)
+    folder = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(folder: Path, cleaned: Cleaned, report: CleanReport, options: CleanOptions, origin: Origin) -> None:
@@ -188,53 +223,44 @@ def _write(folder: Path, cleaned: Cleaned, report: CleanReport, options: CleanOp
     (folder / REPORT).write_bytes((json.dumps(body, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace"))
 
 
-def _publish(
+def _state(
     folder: Path,
-    home: Path,
-    id: str,
     name: str,
     report: CleanReport,
     options: CleanOptions,
     origin: Origin,
-    approval: Approval | None = None,
+    uploads: Mapping[str, Sequence[str]],
 ) -> Dataset:
-    """Write the state and the readable pages, and move the folder into place."""
+    """Describe the data set that lies in a folder, as nobody has approved it."""
     levels = Counter(finding["level"] for finding in read_lines(folder / FINDINGS))
-    open_status: Status = "needs_review" if levels["blocking"] else "needs_attestation"
-    dataset = Dataset(
-        id=id,
+    seconds = {step.name: round(step.seconds, 3) for step in report.steps if step.on}
+    files = origin.files
+    return Dataset(
+        id=folder.name,
         name=name,
         folder=folder,
         created=now(),
         rows_train=report.rows_train,
         rows_eval=report.rows_eval,
         sha256=hash_of(folder),
-        status="approved" if approval else open_status,
+        status="needs_review" if levels["blocking"] else "needs_attestation",
         open_blocking=levels["blocking"],
         open_advisory=levels["advisory"],
-        approval=approval,
         options=options.to_json(),
-        sources=tuple(
-            {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in origin.files
-        ),
-        seconds={step.name: round(step.seconds, 3) for step in report.steps if step.on}
-        | {"all": round(report.seconds, 3)},
+        sources=tuple({"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in files),
+        uploads=uploads,
+        seconds=seconds | {"all": round(report.seconds, 3)},
     )
+
+
+def _publish(folder: Path, target: Path, state: Dataset) -> Dataset:
+    """Write the state and the readable pages, and move the folder into place."""
+    dataset = replace(state, id=target.name)
     write_state(dataset)
     write_readable(dataset)
     folder.chmod(0o700)
-    folder.rename(home / id)
-    return replace(dataset, folder=home / id)
-
-
-def _copy_sources(folder: Path, paths: Sequence[Path]) -> None:
-    """Keep the bytes as they came; files of one name get a number."""
-    folder.mkdir(exist_ok=True)
-    for path in paths:
-        target, number = folder / path.name, 2
-        while target.exists():
-            target, number = folder / f"{path.stem}-{number}{path.suffix}", number + 1
-        shutil.copyfile(path, target)
+    folder.rename(target)
+    return replace(dataset, folder=target)
 
 
 def _check_disk(home: Path, uploads: Sequence[Upload]) -> None:

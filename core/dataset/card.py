@@ -51,19 +51,12 @@ def _front_matter(dataset: Dataset, report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _card_body(dataset: Dataset, report: Mapping[str, Any]) -> Iterator[str]:
-    rows = report["rows"]
     yield from (f"# {dataset.name}", "")
     yield f"{dataset.rows_train:,} rows to train on, {dataset.rows_eval:,} held out. SHA-256 {dataset.sha256}."
     yield from ("", "## Where it comes from", "", report["provenance"])
     if report["mapping"].get("sentence"):
         yield from ("", report["mapping"]["sentence"])
-    yield from (
-        "",
-        "## What cleaning did",
-        "",
-        f"{rows['read']:,} rows were read; {rows['mapped']:,} gave a question with an answer.",
-        "",
-    )
+    yield from ("", "## What cleaning did", "", *(f"- {line}" for line in report["summary"]), "")
     yield from ("| step | changed | removed | pointed at |", "|---|---|---|---|")
     for step in report["steps"]:
         if step["on"]:
@@ -119,11 +112,7 @@ def _page(dataset: Dataset, report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _facts(report: Mapping[str, Any]) -> Iterator[str]:
-    rows, lengths = report["rows"], report["charts"]["lengths"]
-    answers = lengths["answer_chars"]
-    yield f"<p>{rows['read']:,} rows read, {rows['mapped']:,} usable, {rows['removed']:,} removed. "
-    yield f"Answers: median {answers['median']:,} characters, longest {answers['longest']:,}. "
-    yield f"{html.escape(report['split']['reason'])}</p>"
+    yield from (f"<p>{html.escape(line)}</p>" for line in (*report["summary"], report["split"]["reason"]))
     for reason, count in report["skipped"].items():
         yield f"<p>{count:,} rows could not be used: {html.escape(reason)}.</p>"
 

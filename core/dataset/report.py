@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +21,7 @@ import numpy as np
 from core.dataset import identifiers
 from core.dataset.clean import Cleaned, CleanReport
 from core.dataset.ingest import SourceFile
+from core.dataset.questions import TYPES
 from core.dataset.steps import CleanOptions, StepReport
 
 FORMAT = 1
@@ -89,6 +90,7 @@ def report_of(
     return {
         "format": FORMAT,
         "provenance": origin.sentence(),
+        "summary": list(_summary(cleaned, report, origin)),
         "hub_ids": [file.name for file in origin.files if file.format == "hub"],
         "sources": [dataclasses.asdict(file) | {"notes": list(file.notes)} for file in origin.files],
         "notes": list(origin.notes),
@@ -112,6 +114,37 @@ def report_of(
         "identifiers_sentence": identifiers_sentence(report, counted),
         "charts": _charts(cleaned, report),
     }
+
+
+def _summary(cleaned: Cleaned, report: CleanReport, origin: Origin) -> Iterator[str]:
+    """Say in sentences what somebody who knows medicine should know about these rows."""
+    space, every = cleaned.space, np.concatenate((cleaned.train_rows, cleaned.eval_rows))
+    removed = {step.name: step.removed for step in report.steps}
+    skipped = sum(origin.skipped.values())
+    yield (
+        f"{report.rows_in + skipped:,} rows came in; {report.rows_in:,} gave a question with an answer; cleaning took out "
+        f"{sum(removed.values()):,}. {report.rows_train:,} are left to train on and {report.rows_eval:,} to judge with."
+    )
+    if not len(every):
+        return
+    answers = space.sizes[every, 1]
+    yield (
+        f"Half of the answers are shorter than {int(np.median(answers)):,} characters, one in twenty is longer than "
+        f"{int(np.percentile(answers, 95)):,}; the longest has {int(answers.max()):,}."
+    )
+    yield report.step("too_long").note or "Lengths in tokens were not measured: the step is off."
+    asked = np.bincount(space.sizes[every, 3], minlength=len(TYPES))
+    common = [f"{TYPES[at]} {asked[at] / len(every):.0%}" for at in np.argsort(-asked, kind="stable")[:4] if asked[at]]
+    yield f"By their words (English only), the questions ask for: {', '.join(common)}."
+    yield (
+        f"{removed['exact_duplicates']:,} exact and {removed['near_duplicates']:,} near copies left. "
+        f"{report.step('conflicts').note or 'No question has several answers.'}"
+    )
+    if removed["leakage"] or removed["contamination"]:
+        yield (
+            f"{removed['leakage']:,} held-out rows left because training holds them, and {removed['contamination']:,} training "
+            "rows because they hold a benchmark's question."
+        )
 
 
 def _counted(findings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -184,6 +217,7 @@ def _charts(cleaned: Cleaned, report: CleanReport) -> dict[str, Any]:
     """Give the numbers of the pictures: lengths, rows removed by step, topics."""
     space, train, held = cleaned.space, cleaned.train_rows, cleaned.eval_rows
     every = np.concatenate((train, held))
+    asked = np.bincount(space.sizes[every, 3], minlength=len(TYPES))
     lengths: dict[str, Any] = {
         "question_chars": _histogram(space.sizes[every, 0], 99),
         "answer_chars": _histogram(space.sizes[every, 1], 99),
@@ -196,6 +230,7 @@ def _charts(cleaned: Cleaned, report: CleanReport) -> dict[str, Any]:
         "removed": {step.name: step.removed for step in report.steps if step.on and step.removed},
         "changed": {step.name: step.changed for step in report.steps if step.on and step.changed},
         "topics": _topics(cleaned),
+        "questions": {name: int(count) for name, count in zip(TYPES, asked, strict=True) if count},
     }
 
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from core.dataset import checks, text
 from core.dataset.duplicates import Signatures, signatures
+from core.dataset.questions import type_of
 from core.dataset.shingles import WORDS_IN_A_ROW, Sequences, key_of, sequences, words
 from core.dataset.steps import MAX_EXAMPLES, CleanOptions, Example, excerpt, shortened
 from core.records import Message, Record
@@ -113,7 +114,7 @@ class Scrubbed:
         warned: What a person should look at among those that stay.
         tallies: What each step did.
         keys: Shape (rows, 3): keys of the whole row, of all before its answer, and of its topic (0: none).
-        sizes: Shape (rows, 3): characters of the question, of the answer, and words of both.
+        sizes: Shape (rows, 4): characters of the question, of the answer, words of both, and the sort of question.
         languages: ISO 639-1 code of each row; empty where it is too short to tell or the step is off.
         hashes: Word sequences of each whole row.
         compared_from: Where in ``hashes`` of its row that part begins which near duplicates are judged by.
@@ -285,7 +286,12 @@ def _measured(rows: Sequence[Record], judged: _Judged, tallies: dict[str, Tally]
     compared_from = np.where(alone, np.diff(hashes.starts) - own, 0)
     keys = [_keys(row) for row in rows]
     sizes = [
-        (sum(len(message.content) for message in row.context), len(row.response), len(question) + len(answer))
+        (
+            sum(len(message.content) for message in row.context),
+            len(row.response),
+            len(question) + len(answer),
+            type_of(row.prompt),
+        )
         for row, question, answer in zip(rows, before, answers, strict=True)
     ]
     compared = _slices(hashes, compared_from)
@@ -298,7 +304,7 @@ def _measured(rows: Sequence[Record], judged: _Judged, tallies: dict[str, Tally]
         warned=judged.warned,
         tallies=tallies,
         keys=np.array(keys, dtype=np.uint64).reshape(-1, 3),
-        sizes=np.array(sizes, dtype=np.int32).reshape(-1, 3),
+        sizes=np.array(sizes, dtype=np.int32).reshape(-1, 4),
         languages=_languages(rows, tallies) if "language" in options.steps else [""] * len(rows),
         hashes=hashes,
         compared_from=compared_from,

@@ -19,7 +19,8 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +72,7 @@ class Dataset:
         options: How it was cleaned.
         sources: Name and hash of each file that came in.
         seconds: Processor time of each step of cleaning, summed over processes, and "all" by the clock.
+        uploads: Names in source/ (and source/eval/) of what came in, by part.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Dataset:
     options: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[Mapping[str, Any], ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    uploads: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def train(self) -> Iterator[Record]:
         """Read the rows to train on."""
@@ -175,6 +178,26 @@ def delete_dataset(home: Path, id: str) -> None:
         aside = home / f".gone-{secrets.token_hex(4)}"
         dataset_folder.rename(aside)
         shutil.rmtree(aside)
+
+
+def export_dataset(dataset: Dataset, folder: Path) -> Path:
+    """Pack a data set for others: rows, report and card, without the upload, rows that left, and findings.
+
+    Args:
+        dataset: Which data set.
+        folder: Where to put the file.
+
+    Returns:
+        The ZIP file, named after the data set.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{dataset.id}.zip"
+    aside = folder / f".{dataset.id}.{secrets.token_hex(4)}"
+    with CHANGING, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (TRAIN, EVAL, REPORT, "README.md", "report.html"):
+            archive.write(dataset.folder / name, name)
+    os.replace(aside, target)
+    return target
 
 
 def write_state(dataset: Dataset) -> None:

@@ -47,7 +47,7 @@ class Workspace:
         self.folder = folder
         self.languages: list[str] = []
         self.keys: npt.NDArray[np.uint64] = np.zeros((0, 3), dtype=np.uint64)
-        self.sizes: npt.NDArray[np.int32] = np.zeros((0, 3), dtype=np.int32)
+        self.sizes: npt.NDArray[np.int32] = np.zeros((0, 4), dtype=np.int32)
         self.sketches: Signatures = np.zeros((0, SIGNATURE_LENGTH), dtype=np.uint16)
         self.is_eval: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self.tokens: npt.NDArray[np.int32] | None = None

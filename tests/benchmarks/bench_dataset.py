@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import re
 import sys
 import tempfile
 import threading
@@ -26,7 +27,7 @@ from core.dataset.clean import CleanOptions, CleanReport, clean  # noqa: E402
 from core.records import Record  # noqa: E402
 
 MIB = 1024**2
-_SYLLABLES = "car di o neph ro hep a to path y itis os is derm at gast ro en ter al gia my el ox hyp er o cyt e emia tom ic pro".split()
+_SYLLABLES = re.findall("..?.?", "cardionephrohepatopathyitisosisdermatogastroenteralgiamyeloxhypercytemiatomicpro")
 _FAMILIES = 40
 
 
@@ -129,19 +130,20 @@ def main() -> None:
     for count in parser.parse_args().rows:
         report, seconds, size, most = measure(count)
         used = sum(step.seconds for step in report.steps)
-        print(
-            f"\n{count:,} rows, {size / MIB:,.0f} MiB: {seconds:.1f} s by the clock, {count / seconds:,.0f} rows/s;",
-            end=" ",
-        )
-        print(f"steps took {used:.1f} s of processor time; {most / MIB:,.0f} MiB of memory at most")
-        print(f"{'step':<18}{'cpu s':>9}{'rows/s':>12}{'changed':>9}{'removed':>9}{'warned':>9}")
+        say(f"\n{count:,} rows, {size / MIB:,.0f} MiB: {seconds:.1f} s by the clock, {count / seconds:,.0f} rows/s;")
+        say(f"steps took {used:.1f} s of processor time; {most / MIB:,.0f} MiB of memory at most")
+        say(f"{'step':<18}{'cpu s':>9}{'rows/s':>14}{'changed':>9}{'removed':>9}{'warned':>9}")
         for step in report.steps:
             if step.on:
-                speed = count / step.seconds if step.seconds else 0
-                print(
-                    f"{step.name:<18}{step.seconds:>9.2f}{speed:>12,.0f}{step.changed:>9,}{step.removed:>9,}{step.warned:>9,}",
-                    flush=True,
-                )
+                speed = f"{count / step.seconds:,.0f}" if step.seconds > 0.005 else "-"
+                counts = f"{step.changed:>9,}{step.removed:>9,}{step.warned:>9,}"
+                say(f"{step.name:<18}{step.seconds:>9.2f}{speed:>14}{counts}")
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,13 +12,13 @@ import pytest
 
 from core.dataset import approve as gate
 from core.dataset.approve import Decision, approve, findings, resolve_findings
-from core.dataset.build import build_dataset, sample_dataset
+from core.dataset.build import build_dataset, rebuild_dataset, sample_dataset
 from core.dataset.changes import history, removed_rows
 from core.dataset.clean import CleanOptions
 from core.dataset.curate import edit_row, exclude, page, restore
-from core.dataset.ingest import read_upload
-from core.dataset.mapping import detect
-from core.dataset.store import Dataset, delete_dataset, hash_of, list_datasets, open_dataset
+from core.dataset.ingest import Row, SourceFile, Upload, read_upload
+from core.dataset.mapping import ColumnMapping, detect
+from core.dataset.store import Dataset, delete_dataset, export_dataset, hash_of, list_datasets, open_dataset
 from core.errors import ConfigError, DatasetError, ResourceError, UploadError
 from core.progress import SilentProgress, StopVerb
 
@@ -143,9 +144,41 @@ def test_an_evaluation_file_of_ones_own(tmp_path: Path, home: Path) -> None:
     ]
     made = build_dataset(uploads[0], detect(uploads[0]), OPTIONS, home=home, name="Own", eval_upload=uploads[1])
     assert (made.rows_train, made.rows_eval) == (20, 1)
-    assert sorted(path.name for path in (made.folder / "source").iterdir()) == ["eval.jsonl", "train.jsonl"]
+    assert made.uploads == {"train": ["train.jsonl"], "eval": ["eval.jsonl"]}
+    again = rebuild_dataset(made, OPTIONS.without("leakage"))
+    assert (again.rows_train, again.rows_eval, again.name) == (20, 2, "Own")
     leaked = list(removed_rows(made))
     assert [(item.step, item.part) for item in leaked] == [("leakage", "eval")]
+
+
+def test_a_step_is_undone_by_cleaning_the_kept_upload_again(make: Callable[..., Dataset], tmp_path: Path) -> None:
+    rows = [{"Frage": f"<b>What about condition {n}?</b>", "Antwort": answer(n)} for n in range(20)]
+    upload = read_upload([write(tmp_path / "rows.jsonl", rows)])
+    by_hand = ColumnMapping("prompt_response", {"prompt": "Frage", "response": "Antwort"})
+    made = build_dataset(upload, by_hand, OPTIONS, home=tmp_path / "datasets", name="Tags")
+    (tmp_path / "rows.jsonl").unlink()
+    again = rebuild_dataset(made, OPTIONS.without("html"))
+    assert next(again.train()).prompt.startswith("<b>") and not next(made.train()).prompt.startswith("<b>")
+    assert rebuild_dataset(made, OPTIONS).sha256 == made.sha256
+    shutil.rmtree(made.folder / "source")
+    with pytest.raises(DatasetError, match="not there any more"):
+        rebuild_dataset(made, OPTIONS)
+
+
+def test_rows_of_a_hub_data_set_are_kept_too(home: Path) -> None:
+    rows = tuple(Row({"prompt": f"What about condition {n}?", "response": answer(n)}, "hub", n + 1) for n in range(20))
+    upload = Upload((SourceFile("user/set", "hub", 0, "", "", "0" * 64),), ("prompt", "response"), rows)
+    made = build_dataset(upload, detect(upload), OPTIONS, home=home, name="Hub")
+    assert made.report()["hub_ids"] == ["user/set"] and rebuild_dataset(made, OPTIONS).sha256 == made.sha256
+
+
+def test_what_leaves_the_house_holds_neither_upload_nor_findings(make: Callable[..., Dataset], tmp_path: Path) -> None:
+    made = make()
+    target = export_dataset(made, tmp_path / "out")
+    with zipfile.ZipFile(target) as archive:
+        assert sorted(archive.namelist()) == ["README.md", "eval.jsonl", "report.html", "report.json", "train.jsonl"]
+        assert archive.read("train.jsonl") == (made.folder / "train.jsonl").read_bytes()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{made.id}.zip"]
 
 
 def test_a_benchmark_file_is_kept_out_of_training(tmp_path: Path, home: Path) -> None:
@@ -185,6 +218,8 @@ def test_the_report_says_what_was_checked_and_what_was_not(make: Callable[..., D
     for promise in ("HIPAA compliant", "de-identified", "deidentified"):
         assert promise.lower() not in said.lower()
     assert made.created not in (made.folder / "report.json").read_text()
+    assert report["summary"][0].startswith("40 rows came in; 40 gave a question with an answer; cleaning took out 1.")
+    assert all(line in (made.folder / "README.md").read_text(encoding="utf-8") for line in report["summary"])
     histogram = report["charts"]["lengths"]["answer_chars"]
     assert sum(histogram["counts"]) == made.rows_train + made.rows_eval
     assert len(histogram["edges"]) == len(histogram["counts"]) + 1
