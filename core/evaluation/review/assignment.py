@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Model = Literal["base", "tuned"]
@@ -33,6 +34,7 @@ class Place:
     side_a: Model
 
 
+@lru_cache(maxsize=256)
 def places(items: int, repeats: float, seed: int, rater: str) -> tuple[Place, ...]:
     """Lay out a rater's whole session.
 
@@ -54,9 +56,10 @@ def places(items: int, repeats: float, seed: int, rater: str) -> tuple[Place, ..
     dice.shuffle(order)
     laid = [Place(item, False, side) for item, side in zip(order, sides, strict=False)]
     gap = max(LEAST_GAP, items // 5)
-    early = laid[: max(0, items - gap)]
-    wanted = min(len(early), round(repeats * items) or (1 if repeats else 0))
-    for first in dice.sample(early, wanted):
-        at = dice.randint(laid.index(first) + gap + 1, len(laid))
-        laid.insert(at, Place(first.item, True, "tuned" if first.side_a == "base" else "base"))
-    return tuple(laid)
+    wanted = min(max(0, items - gap), round(repeats * items) or (1 if repeats else 0))
+    # a repeat stands right behind a first showing that comes at least the gap later than its own
+    spots: list[tuple[float, Place]] = list(enumerate(laid))
+    for at in dice.sample(range(max(0, items - gap)), wanted):
+        behind = dice.randrange(at + gap, items) + dice.random()
+        spots.append((behind, Place(laid[at].item, True, "tuned" if laid[at].side_a == "base" else "base")))
+    return tuple(place for _, place in sorted(spots, key=lambda spot: spot[0]))
