@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 _PLACEHOLDER = re.compile(
-    r"\W*(?:n/?a|null|none|nil|nan|undefined|tbd|tba|todo|xxx+|lorem ipsum\b.*|deleted|removed|same as above"
+    r"\W*(?:n/?a|nan|undefined|tbd|tba|todo|xxx+|lorem ipsum\b.*|deleted|removed|same as above"
     r"|to be (?:added|determined|done|filled in)"
     r"|no (?:answer|response|reply|data|content|text)(?: (?:given|provided|available|yet|found))?"
     r"|not (?:available|applicable|answered|provided)|see (?:above|below|attached|attachment)"
@@ -19,12 +19,15 @@ _PLACEHOLDER = re.compile(
     r"[^\]}>)]{0,60}[\]}>)]{1,2})\W*",
     re.I | re.S,
 )
+# "None." is an answer that clinicians write; a bare None is what software writes.
+_BARE = frozenset({"none", "null", "nil", "(none)", "<none>", "[none]", "(null)", "<null>", "[null]"})
 _PLACEHOLDER_CHARS = 400
-_GAP_SIGNS = ("[", "{", "<", "XXXX", "xxxx", "_____")
+_GAP_SIGNS = ("[", "{", "<", "XXXX", "xxxx")
+# Not lines to fill in (exam questions have them), and not the X of a karyotype such as 48,XXXX.
 _GAP = re.compile(
     r"\[(?:insert|your|patient'?s?|name of|add|enter|drug|disease|condition|date|link|url|citation needed)\b[^\]\n]{0,40}\]"
     r"|\{\{?\s*[a-z_][a-z0-9_ ]{0,30}\s*\}?\}|<(?:insert|your|name|drug|disease|condition)\b[^<>\n]{0,40}>"
-    r"|\bX{4,}\b|_{5,}",
+    r"|(?<!\d,)\bX{4,}\b",
     re.I,
 )
 # ChatDoctor's release replaced parts of words by its own name: "lactic acid dehy ChatDoctor." After the greetings are
@@ -52,13 +55,13 @@ _LOST_ACCENT = re.compile(
     r"|\b[A-Za-z]+\?s (?:disease|syndrome|sarcoma)\b"
 )
 _REFUSAL = re.compile(
-    r"\A\W*(?:i(?:'|\u2019)?m (?:really |so |very )?sorry\b|sorry\b|i apologi[sz]e\b|unfortunately\b"
+    r"\A\W*(?:i(?:'|\u2019)?m (?:really |so |very )?sorry\b|sorry\b|i apologi[sz]e\b"
     r"|as an? (?:ai|artificial|language|large)\b|i(?:'m|\u2019m| am)? (?:just |only )?an? (?:ai|language model)\b"
     r"|i (?:can(?:no|'|\u2019)t|am (?:not able|unable)|do not|don(?:'|\u2019)t))[^\n]{0,160}?"
     r"(?:(?:can(?:not|'t|\u2019t)|unable to|not able to) "
     r"(?:provide|give|offer|assist|help|answer|diagnose|fulfil|do that|comply|advise|discuss)"
     r"|as an? (?:ai|artificial intelligence|language model)|(?:ai|language model)[^\n]{0,40}(?:not|n't) )"
-    r"|\A\W*i(?: can(?:not|'t|\u2019t)|(?:'m| am) (?:not able|unable) to) "
+    r"|\A\W*(?:unfortunately,? )?i(?: can(?:not|'t|\u2019t)|(?:'m| am) (?:not able|unable) to) "
     r"(?:provide|give|offer|assist|help|answer|diagnose|fulfil|do that|comply|advise|discuss)",
     re.I,
 )
@@ -73,7 +76,9 @@ _WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 def is_placeholder(text: str) -> bool:
     """Say whether a text stands for one that was never written; an empty text is not one."""
-    return len(text) < _PLACEHOLDER_CHARS and bool(_PLACEHOLDER.fullmatch(text))
+    if len(text) >= _PLACEHOLDER_CHARS:
+        return False
+    return text.strip().lower() in _BARE or bool(_PLACEHOLDER.fullmatch(text))
 
 
 def has_gap(text: str) -> bool:

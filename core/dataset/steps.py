@@ -140,7 +140,7 @@ class CleanOptions:
     """
 
     steps: frozenset[str] = frozenset(step.name for step in STEPS if step.on_by_default)
-    min_answer_chars: int = 10
+    min_answer_chars: int = 3
     max_tokens: int = 1024
     drop_too_long: bool = False
     near_duplicate_threshold: float = 0.8

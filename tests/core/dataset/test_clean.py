@@ -53,7 +53,7 @@ def test_each_step_counts_its_rows_and_shows_them() -> None:
         ("What is lupus?", "N/A"),
         ("What is LDH?", "It is lactic acid dehy ChatDoctor. It is found in cells."),
         ("What is tinea?", ""),
-        ("What is a cold?", "bad"),
+        ("What is a cold?", "ok"),
         ("What is Sjgren syndrome?", "A disease with dry eyes and a dry mouth."),
         ("Am I ill?", "I'm sorry, but I cannot provide medical advice."),
         ("What is mumps?", "A viral infection that swells the salivary glands."),

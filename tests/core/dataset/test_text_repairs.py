@@ -36,6 +36,7 @@ def test_html_goes_and_medicine_stays(before: str, after: str) -> None:
         ("5 µg, ½ tablet, ≥ 38 °C, β-blocker", "5 µg, ½ tablet, ≥ 38 °C, β-blocker"),
         ("“quoted”", "“quoted”"),
         ("发热，咳嗽。", "发热，咳嗽。"),
+        ("one\r\ntwo", "one\r\ntwo"),
         ("bell\x07 rings", "bell rings"),
     ],
 )
@@ -94,19 +95,20 @@ def test_repairing_twice_changes_nothing_more(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["N/A", " none. ", "[insert answer here]", "Not available", "TBD", "lorem ipsum dolor sit"]
+    "said", ["N/A", " none ", "null", "[insert answer here]", "Not available", "TBD", "lorem ipsum dolor sit"]
 )
 def test_placeholders(said: str) -> None:
     assert is_placeholder(said)
 
 
-@pytest.mark.parametrize("said", ["", "No.", "None of these drugs is safe in pregnancy.", "Rest", "5 mg", "A"])
+@pytest.mark.parametrize("said", ["", "No.", "None.", "None of these drugs is safe in pregnancy.", "Rest", "5 mg", "A"])
 def test_short_answers_are_no_placeholders(said: str) -> None:
     assert not is_placeholder(said)
 
 
 def test_gaps() -> None:
     assert has_gap("Dear [patient name], take {drug}.")
+    assert not has_gap("The karyotype is 48,XXXX; it occurs in ______ of births.")
     assert not has_gap("Interferon [beta] for {1, 2} weeks, <5 mg")
 
 
@@ -128,6 +130,8 @@ def test_lost_accents() -> None:
         ("I'm sorry, but I cannot provide medical advice.", True),
         ("As an AI language model, I can't diagnose.", True),
         ("I cannot assist with that.", True),
+        ("Unfortunately, I am unable to diagnose you.", True),
+        ("Unfortunately, it is not possible to predict how long it will last; we cannot give a date.", False),
         ("Unfortunately, the outlook is poor.", False),
         ("Sorry to hear that. Drink water and rest.", False),
         ("I cannot stress enough how important rest is.", False),
