@@ -50,10 +50,10 @@ class HookedAdapter:
         layers: (base layer, A, B · scale) of each adapted layer; A is (rank, in), B is (out, rank).
     """
 
-    mixes = True
-
     def __init__(self, base: Any, layers: Sequence[tuple[Any, Any, Any]]) -> None:
         self.model = base
+        # LLM.int8 looks for outliers over the whole batch, so there a row's numbers depend on its neighbours.
+        self.mixes = not getattr(base, "is_loaded_in_8bit", False)
         self._rows: slice | None = None
         self._hooks = [layer.register_forward_hook(self._hook(a, b)) for layer, a, b in layers]
 

@@ -44,15 +44,12 @@ class ChatOptions:
         return tuple(self._problems())
 
     def _problems(self) -> Iterator[Problem]:
-        for name, low, high in (
-            ("temperature", 0, 2),
-            ("top_p", 0, 1),
-            ("max_new_tokens", 1, 8192),
-            ("seed", 0, 2**31 - 1),
-        ):
+        ranges = (("temperature", 0, 2), ("top_p", 0, 1), ("max_new_tokens", 1, 8192), ("seed", 0, 2**31 - 1))
+        for name, low, high in ranges:
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                yield Problem(name, f"{name} must lie between {low} and {high}; it is {value!r}.")
+            kinds = int if name in ("max_new_tokens", "seed") else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+                yield Problem(name, f"{name} must be a number between {low} and {high}; it is {value!r}.")
         if self.top_p == 0:
             yield Problem("top_p", "top_p must be above 0; for the likeliest answer set temperature to 0.")
 
