@@ -8,6 +8,7 @@ has moved, so that many open tabs cost little. It does not know: how the server 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -99,12 +100,14 @@ def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Export]:
 
 def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
     nothing = [gr.skip()] * len(page.live)
+    # a page that outlives a restart of the app must send for its lists again: gradio keeps their choices by session
+    boot = secrets.token_hex(4)
 
     @shown
     def poll(seen: str, picks: Sequence[Any], run: str, view: View) -> list[Any]:
         newest, device, datasets = studio.snapshot(None), studio.device(), studio.list_datasets()
         runs = studio.list_runs()
-        lists = f"{[entry.id for entry in datasets]} {[(job.id, job.state) for job in runs]}"
+        lists = f"{boot} {[entry.id for entry in datasets]} {[(job.id, job.state) for job in runs]}"
         token = f"{newest.revision} {run} {view} {device.used_gib:.1f} {picks[1]} {lists}"
         if token == seen:
             return nothing
@@ -129,7 +132,8 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
         page.train.dataset.change,
         *(control.input for control in view),
     ]
-    gr.on(triggers, unpack, [page.seen, *view, *page.pickers], page.live, **PRIVATE)
+    # raw values: what a page holds since before a restart is not in any list yet
+    gr.on(triggers, unpack, [page.seen, *view, *page.pickers], page.live, preprocess=False, **PRIVATE)
 
 
 def _chosen(datasets: Sequence[Dataset], newest: Snapshot, picked: str | None) -> Dataset | None:

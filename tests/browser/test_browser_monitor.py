@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from medft_ui.app import build_app
+from medft_ui.launch import launch
+from tests.ui.conftest import free_port
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
 
 pytestmark = pytest.mark.browser
@@ -63,6 +67,31 @@ def test_reload_and_second_tab_show_the_same_run(studio: FakeStudio, open_page: 
     page.reload()
     expect(page.get_by_text("62 %")).to_be_visible()
     expect(open_page().get_by_text("62 %")).to_be_visible()
+
+
+def test_a_page_outlives_a_restart_of_the_app(
+    studio: FakeStudio, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medft_ui.app.IDLE_S", 0.25)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(studio.settings.uploads))
+    settings = replace(studio.settings, port=free_port())
+    demo = build_app(studio)
+    page = browser.new_page()
+    page.goto(launch(demo, settings, block=False))
+    expect(page.get_by_text("Nothing running")).to_be_visible()
+    demo.close()
+    studio.fake.show(snapshot("finished", 200))
+    again = build_app(studio)
+    launch(again, settings, block=False)
+    try:
+        expect(page.get_by_text("finished · Respiratory demo")).to_be_visible(timeout=20_000)
+        page.get_by_role("tab", name="Chat").click()
+        page.get_by_label("Your question").fill("Why?")
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_text("Tuned: Tiredness, pallor and breathlessness.")).to_be_visible()
+    finally:
+        page.close()
+        again.close()
 
 
 def test_pause_asks_the_studio_and_resume_comes_after(studio: FakeStudio, open_page: Callable[..., Page]) -> None:

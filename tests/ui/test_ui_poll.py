@@ -1,0 +1,102 @@
+"""The one poll: what it answers, how seldom, and how fast."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import httpx
+import pytest
+
+from medft_ui import app
+from medft_ui.tabs import monitor
+from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
+
+CONTROLS: tuple[Any, ...] = ("steps", 0.6, False)
+PICKS: tuple[Any, ...] = ("sample", "sample", monitor.LATEST, None, None)
+SKIP = gr.skip()
+
+
+@pytest.fixture
+def poll(studio: FakeStudio) -> Callable[..., list[Any]]:
+    demo = app.build_app(studio)
+    ticking = next(fn for fn in demo.fns.values() if any(event == "tick" for _, event in fn.targets))
+    return lambda seen="", picks=PICKS, controls=CONTROLS: ticking.fn(seen, *controls, *picks)
+
+
+def test_nothing_new_answers_with_nothing(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
+    studio.fake.show(snapshot("running"))
+    token = poll()[0]
+    assert all(value == SKIP for value in poll(token))
+    studio.fake.show(snapshot("running", 125))
+    assert poll(token)[0] != token
+
+
+def test_the_timer_slows_down_when_nothing_runs(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
+    assert poll()[1].value == app.IDLE_S
+    studio.fake.show(snapshot("running"))
+    assert poll()[1].value == app.BUSY_S
+
+
+def test_lists_are_sent_only_when_they_changed(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
+    studio.fake.show(snapshot("running"))
+    first = poll()
+    assert first[-5]["choices"] == [("Sample questions (348 rows)", "sample")]
+    studio.fake.show(snapshot("running", 130))
+    assert poll(first[0])[-5:] == [SKIP] * 5
+    studio.fake.show(snapshot("finished", 200))
+    runs = poll(first[0])[-1]
+    assert runs["choices"][0][0].startswith("Respiratory demo") and runs["value"] == studio.fake.now.job.id  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "state", ["queued", "starting", "running", "stopping", "finished", "stopped", "failed", "interrupted"]
+)
+def test_every_state_has_a_face(studio: FakeStudio, poll: Callable[..., list[Any]], state: str) -> None:
+    error = KILLED if state in ("failed", "interrupted") else None
+    studio.fake.show(snapshot(state, error=error, resumable=state in ("stopped", "failed", "interrupted")))
+    shown = poll()
+    tiles = shown[3]
+    assert "Respiratory demo" in tiles
+    assert ("signal 9" in tiles) == (error is not None)
+    pause, stop, resume = (value["visible"] for value in shown[5:8])
+    assert pause == stop == (state in ("queued", "starting", "running"))
+    assert resume == (state in ("stopped", "failed", "interrupted"))
+
+
+def test_record_text_cannot_become_markup(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
+    studio.fake.show(snapshot("running"))
+    page = str(poll())
+    assert "&lt;b&gt;See a doctor.&lt;/b&gt;" in page and "<b>See a doctor." not in page
+
+
+def test_a_poll_takes_ten_milliseconds_at_most(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
+    studio.fake.show(snapshot("running", 200))
+    times = []
+    for step in range(60):
+        studio.fake.show(snapshot("running", 140 + step))
+        began = time.perf_counter()
+        poll()
+        times.append(time.perf_counter() - began)
+    assert statistics.median(times) <= 0.010
+
+
+def test_over_http_a_poll_with_nothing_new_is_quick_and_small(studio: FakeStudio, address: str) -> None:
+    studio.fake.show(snapshot("running"))
+    with httpx.Client(base_url=address) as visitor:
+        config = visitor.get("config").json()
+        fn = next(d for d in config["dependencies"] if any(event == "tick" for _, event in d["targets"]))
+        body: dict[str, Any] = {"fn_index": fn["id"], "session_hash": "s", "data": ["", *CONTROLS, *PICKS]}
+        body["data"][0] = visitor.post("gradio_api/run/predict", json=body).json()["data"][0]
+        times, sizes = [], []
+        for _ in range(40):
+            began = time.perf_counter()
+            answer = visitor.post("gradio_api/run/predict", json=body)
+            times.append(time.perf_counter() - began)
+            sizes.append(len(answer.content))
+    assert answer.status_code == 200 and max(sizes) < 4000
+    # the server's own share is under 10 ms (above); a busy test machine gets some room for the rest
+    assert statistics.median(times) <= 0.05
