@@ -109,7 +109,7 @@ _SSN_NEAR = re.compile(r"\bssn|\bsocial security", re.I)
 _PLAN_CODE = re.compile(r"\b(?:HMO|PPO|HIC|HPN)-?\d{5,12}\b")
 _PLATE = re.compile(
     r"(?:licen[cs]e|number|registration)\s?plates?(?:\s(?:number|no|is"
-    r"|was))?[\s.:#]*([A-Z]{1,3}[\s\-]?\d{1,4}(?:[\s\-]?[A-Z]{1,3})?|\d{1,4}[\s\-]?[A-Z]{2,3}\d{0,4})\b",
+    r"|was))?[\s.:#]{0,4}([A-Z]{1,3}[\s\-]?\d{1,4}(?:[\s\-]?[A-Z]{1,3})?|\d{1,4}[\s\-]?[A-Z]{2,3}\d{0,4})\b",
     re.I,
 )
 _VIN = re.compile(r"\b[A-HJ-NPR-Z0-9]{17}\b")

@@ -59,9 +59,9 @@ _CHINESE_MOBILE = re.compile(r"(?<!\d)1[3-9]\d[\s\-]?\d{4}[\s\-]?\d{4}(?!\d)")
 _PHONE_LABEL = re.compile(
     r"(?:\b(?:tele)?phones?|\btel|\bmobile|\bcell(?:\s?phone)?|\bcall(?:ed|ing)?(?:\sback)?|\bcontact(?:ed)?"
     r"|\breach(?:ed|able)?|\btext(?:ed)?"
-    r"|\bdial|\bwhatsapp|\bpager|\bfax|\bph|电话|手机|联系)\b[\s.:#]*"
+    r"|\bdial|\bwhatsapp|\bpager|\bfax|\bph|电话|手机|联系)\b[\s.:#]{0,4}"
     r"(?:(?:no|number|num|is|was|me|him|her|them|us|at|on|back|by|via|his|my|home|work|office|cell"
-    r"|contact)\b[\s.:#]*){0,4}$",
+    r"|contact)\b[\s.:#]{0,4}){0,4}$",
     re.I,
 )
 _LOOSE_PHONE = re.compile(r"(?<![\w.])\(?\+?\d(?:[\s.\-()/]{0,2}\d){6,14}(?![\w])")
@@ -75,7 +75,8 @@ _PUBLIC_LINE = re.compile(
     re.I,
 )
 _PAGE_FOLLOWS = re.compile(
-    r"\s*(?:\(?TTY\S*\s*)?(?:e-?mail:?\s*\S+\s+)?(?:or\s+)?(?:(?:visit|see|go to)\s+)?www\.", re.I
+    r"\s{0,4}(?:\(?TTY\S{0,20}\s{0,4})?(?:e-?mail:?\s{0,4}\S{1,100}\s{1,4})?(?:or\s{1,4})?(?:(?:visit|see|go to)\s{1,4})?www\.",
+    re.I,
 )
 _OF_A_PERSON = re.compile(r"\b(?:his|her|my|him|me|patient'?s?|pt|cell|mobile|home)\b", re.I)
 
@@ -83,7 +84,7 @@ _IPV4 = re.compile(r"(?<![\d.\w])(?:\d{1,3}\.){3}\d{1,3}(?![\d\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.I)
 _IP_WORD = re.compile(r"\b(?:ip|address|host|from|client|server|login|logged)\b[^.\n]{0,25}$", re.I)
 _NUMBERING = re.compile(
-    r"\b(?:version|ver|v|section|sect|chapter|table|figure|fig|ec|enzyme|release|build|§)\.?\s*$", re.I
+    r"\b(?:version|ver|v|section|sect|chapter|table|figure|fig|ec|enzyme|release|build|§)\.?\s{0,4}$", re.I
 )
 
 

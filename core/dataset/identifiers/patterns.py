@@ -9,6 +9,7 @@ It asks for names and places only to tell whether a month is one person's. It do
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -40,8 +41,7 @@ def scan(text: str) -> tuple[Finding, ...]:
         for start, end, detector, is_listed in _months(text, near)
         if is_listed or _is_tied(text, start, end, found)
     ]
-    kept = [finding for finding in _disjoint([*found, *tied]) if finding.kind]
-    return tuple(sorted(kept, key=lambda finding: finding.start))
+    return tuple(finding for finding in _disjoint([*found, *tied]) if finding.kind)
 
 
 def loose_months(text: str) -> tuple[Finding, ...]:
@@ -59,12 +59,19 @@ def loose_months(text: str) -> tuple[Finding, ...]:
 
 
 def _disjoint(proposals: Iterable[Finding]) -> list[Finding]:
-    """Keep each proposal that overlaps none before it."""
+    """Keep each proposal that overlaps none before it, in the order of the text."""
     kept: list[Finding] = []
     for proposal in proposals:
-        if not any(proposal.start < other.end and other.start < proposal.end for other in kept):
-            kept.append(proposal)
+        place = bisect.bisect_left(kept, proposal.start, key=_start)
+        before = place > 0 and kept[place - 1].end > proposal.start
+        after = place < len(kept) and kept[place].start < proposal.end
+        if not before and not after:
+            kept.insert(place, proposal)
     return kept
+
+
+def _start(finding: Finding) -> int:
+    return finding.start
 
 
 def _is_tied(text: str, start: int, end: int, found: Sequence[Finding]) -> bool:

@@ -15,7 +15,7 @@ from core.dataset.identifiers import sentences, vocabulary
 from core.dataset.identifiers.dates import Span
 
 UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĖĘĚĞĢĪİĶĽĹŁŃŇŐŌŘŚŞŠŤŪŮŰŹŻŽΆ-ΏΑ-ΫА-ЯЁ"
-WORD = rf"[{UPPER}][\w’'\-]*\w"
+WORD = rf"[{UPPER}][\w’'\-]{{0,40}}\w"
 _INITIAL = rf"[{UPPER}]\.?(?!\w)"
 _PARTICLE = r"(?:(?:van|von|der|den|de|del|della|di|da|dos|la|le|el|al|bin|ibn|ben|ter|ten|st\.)\s){1,2}"
 # One word, then up to three more: initials, particles, words. "Robert S.", "Jane A. Doe", "Maria de la Cruz".
@@ -24,7 +24,7 @@ NAME = rf"(?:{_INITIAL}\s)?{WORD}{_MORE}{{0,3}}"
 FULL_NAME = rf"(?:{_INITIAL}\s{WORD}|{WORD}{_MORE}{{1,3}})"
 
 _TITLE = re.compile(
-    rf"\b(?:(?:Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Sgt|Capt|Lt)\.?|Miss|Professor|Nurse|Sister|Sir|Madam|Doctor|DR|MR|MRS|MS)\s+({NAME}|[{UPPER}]\.)"
+    rf"\b(?:(?:Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Sgt|Capt|Lt)\.?|Miss|Professor|Nurse|Sister|Sir|Madam|Doctor|DR|MR|MRS|MS)\s{{1,4}}({NAME}|[{UPPER}]\.)"
 )
 _PERSON_NOUN = (
     r"(?:man|woman|male|female|boy|girl|patient|patients|pt|pts|child|infant|baby|newborn|toddler|teen|teenager"
@@ -39,20 +39,20 @@ _NAMED = re.compile(
     rf"\b{_PERSON_NOUN}(?:['’]s)?,?\s(?:(?:is\s|was\s|who is\s)?(?:named|called|known as|by the name of"
     rf"|identified as)|names?(?:\sis|:)?)\s({NAME})"
     rf"|\b(?:[Mm]y name(?:'s| is)|[Nn]ame\s?(?:is|:|-)|[Pp]atient\s?:|NAME\s?:|PATIENT\s?:|[Pp]atient name:?"
-    rf"|(?:pt|pts|pt's|patient's) name:?)\s*({NAME})"
+    rf"|(?:pt|pts|pt's|patient's) name:?)\s{{0,4}}({NAME})"
     rf"|\b(?:I am|I'm|[Tt]his is)\s({FULL_NAME})(?=[\s,.])(?=,|\.|\sand\b|\sfrom\b|\sfor\b)"
 )
 _SIGNED = re.compile(
-    rf"(?:^|\n|[.!?]\s)\s*(?:(?:[Kk]ind|[Bb]est|[Ww]arm)?\s?[Rr]egards|[Ss]incerely|[Tt]hank(?:s| you)"
-    rf"|[Cc]heers|[Yy]ours\s\w+|[Ll]ove),?\s*\n?\s*({NAME})\s*(?:$|\n|\.)"
-    rf"|(?:^|\n|[.!?]\s)\s*(?:[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|evening|afternoon))\s({NAME})\s?[,!.:\n]"
+    rf"(?:^|\n|[.!?]\s)\s{{0,4}}(?:(?:[Kk]ind|[Bb]est|[Ww]arm)?\s?[Rr]egards|[Ss]incerely|[Tt]hank(?:s| you)"
+    rf"|[Cc]heers|[Yy]ours\s\w+|[Ll]ove),?\s{{0,4}}\n?\s{{0,4}}({NAME})\s{{0,4}}(?:$|\n|\.)"
+    rf"|(?:^|\n|[.!?]\s)\s{{0,4}}(?:[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|evening|afternoon))\s({NAME})\s?[,!.:\n]"
 )
 _LABELLED = re.compile(
     rf"\b(?:[Uu]ser|[Cc]lient|[Aa]ttending|[Pp]hysician|[Pp]rovider|[Gg]uardian|[Nn]ext of kin"
     rf"|[Ee]mergency contact|[Rr]eferred by|[Ss]igned(?: by)?|[Cc]aregiver"
     rf"|[Ss]urname|[Mm]aiden name|[Ff]irst name|[Ll]ast name|[Ff]ull name|[Bb]illing address)\s?(?::"
-    rf"|is)\s*({NAME})|\bname\?\s+({NAME})"
-    r"|\b(?:[Mm]y|[Hh]is|[Hh]er)\s(?:full |maiden )?name(?:'s| is|:)\s+([a-z]{2,}(?:\s[a-z]{2,})?)(?=[.,!;]|$"
+    rf"|is)\s{{0,4}}({NAME})|\bname\?\s{{1,4}}({NAME})"
+    r"|\b(?:[Mm]y|[Hh]is|[Hh]er)\s(?:full |maiden )?name(?:'s| is|:)\s{1,4}([a-z]{2,}(?:\s[a-z]{2,})?)(?=[.,!;]|$"
     r"|\s(?:and|i)\b)"
 )
 _LIVES = re.compile(

@@ -17,7 +17,7 @@ from core.dataset.identifiers import sentences, vocabulary
 from core.dataset.identifiers.dates import Span
 from core.dataset.identifiers.people import UPPER
 
-_WORD = rf"(?:[{UPPER}][\w’'.\-]*\w|(?:St|Mt|Ft|Dr)\.|[{UPPER}]\.)"
+_WORD = rf"(?:[{UPPER}][\w’'.\-]{{0,40}}\w|(?:St|Mt|Ft|Dr)\.|[{UPPER}]\.)"
 _JOIN = r"(?:\s(?:(?:of|and|the|for|in|de|la|del)\s|&\s)?|,\s)"
 PLACE = rf"{_WORD}(?:{_JOIN}{_WORD}){{0,6}}"
 _FACILITY_WORD = (
@@ -76,12 +76,12 @@ _STREET = re.compile(
 )
 _ADDRESS = re.compile(
     r"\b(?:[Ll]iv(?:es?|ed|ing)|[Rr]esid(?:es?|ed|ing)|[Aa]ddress)\s?(?:at|on|is"
-    r"|:)\s*((?:\w{1,4}\.\s)?(?=[^\n.;]{0,45}\d)[^\n.;]{5,60})"
+    r"|:)\s{0,4}((?:\w{1,4}\.\s)?(?=[^\n.;]{0,45}\d)[^\n.;]{5,60})"
     rf"|\b(\d{{1,6}}\s(?:{_WORD}\s){{1,4}}(?:\d{{1,4}}\s)?(?:Apt|Apartment|Suite|Ste)\.?\s\d+)"
 )
 _POSTCODE = re.compile(
     r"\b(?:ZIP|[Zz]ip|[Pp]ost(?:al)?\s?[Cc]ode|POSTCODE"
-    r"|PLZ)(?:\s?[Cc]ode)?[\s:.#]*(?:is\s)?([A-Z0-9]{2,5}(?:[\s\-]?[0-9A-Z]{2,4})?)\b|"
+    r"|PLZ)(?:\s?[Cc]ode)?[\s:.#]{0,4}(?:is\s)?([A-Z0-9]{2,5}(?:[\s\-]?[0-9A-Z]{2,4})?)\b|"
     rf"\b[{UPPER}]\w+,\s((?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI"
     rf"|S[CD]|T[NX]|UT|V[AT]|W[AIVY])\s\d{{5}}(?:-\d{{4}})?)\b"
 )

@@ -12,7 +12,7 @@ import re
 # The mark comes first and the exceptions look back from it: that way only marks are tried, not every character.
 BREAK = re.compile(
     r"[.!?](?<![A-Z]\.)(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMt\.)(?<!\bvs\.)(?<!\bpt\.)(?<!\bno\.)(?<!\bMrs\.)"
-    r"(?<!\bins\.)(?<!\bMed\.)[\"')\]]?\s+(?=\S)|\n+"
+    r"(?<!\bins\.)(?<!\bMed\.)[\"')\]]?\s+|\n+"
 )
 
 

@@ -65,7 +65,7 @@ _STEMS = tuple(
 
 # What a name in medicine is usually followed by: "Chaddock reflex", "Wells criteria", "Lou Gehrig's disease".
 MEDICAL_NOUN = re.compile(
-    r"(?:['’]s?)?[\s\-–]+(?:[\w\-]+\s)?(?:disease|syndrome|disorder|sign|signs|reflex|score|scores|scale|index"
+    r"(?:['’]s?)?[\s\-–]{1,4}(?:[\w\-]{1,30}\s)?(?:disease|syndrome|disorder|sign|signs|reflex|score|scores|scale|index"
     r"|criteria|criterion|test|tests"
     r"|testing|classification|staging|grade|grading|stage|questionnaire|inventory|assessment|exam|examination"
     r"|procedure|operation"

@@ -7,7 +7,7 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 
-from core.dataset.identifiers import names_available, people, places, scan_names
+from core.dataset.identifiers import names_available, people, places, scan, scan_names
 from core.errors import DatasetError
 from core.progress import SilentProgress
 
@@ -136,3 +136,29 @@ def test_without_the_model_it_refuses_and_says_what_to_install(absent: str, monk
     assert "pip install" in names_available().reason
     with pytest.raises(DatasetError, match="NOT checked"):
         scan_names(["Mr. Alan Kay came."])
+
+
+HOSTILE = [
+    "A",
+    "Aa ",
+    "Aa-",
+    "\n ",
+    "seen at ",
+    "seen Aa at ",
+    "12 Aa ",
+    "he said Aa Bb. ",
+    "Regards, \n",
+    "on 3/4 ",
+    "May 5 ",
+    "a@b.co ",
+    "-",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.timeout(20)
+def test_hostile_text_takes_no_longer_than_its_length(piece: str) -> None:
+    text = (piece * 30_000)[:30_000]
+    scan(text)
+    names = list(people.spans(text))
+    list(places.spans(text, names[:100]))
