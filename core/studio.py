@@ -30,6 +30,7 @@ from core.dataset.ingest import Upload, read_upload
 from core.dataset.mapping import ColumnMapping, Skipped, detect, to_records
 from core.dataset.store import Dataset, list_datasets, open_dataset
 from core.errors import ConfigError, DatasetError, JobError, Problem
+from core.evaluation.review.desk import ReviewDesk
 from core.export.adapter import export_adapter, write_adapter_folder
 from core.export.audit import audit_of
 from core.export.card import card_text
@@ -84,6 +85,7 @@ class Studio:
         self.settings = settings
         self.controller = controller or JobController(settings.runs, resumable=last_whole_checkpoint)
         self.chats = ChatProcess(settings.models)
+        self.reviews = ReviewDesk(settings, self.controller, free_device=self.chats.close)
 
     def open(self) -> None:
         """Make the folders, lay out the sample data, and pick up jobs that an earlier app has left."""

@@ -22,9 +22,11 @@ from core.jobs.snapshot import Snapshot
 from medft_ui import sidebar, text
 from medft_ui.api import add_api
 from medft_ui.errors import shown
+from medft_ui.review_api import add_review_api
+from medft_ui.review_text import Rate
 from medft_ui.run_charts import View
 from medft_ui.sidebar import Sidebar
-from medft_ui.tabs import chat, data, data_views, export, help, monitor, train
+from medft_ui.tabs import chat, data, data_views, export, help, monitor, review, train
 from medft_ui.tabs.chat import Chat
 from medft_ui.tabs.data import Data
 from medft_ui.tabs.export import Export
@@ -77,6 +79,7 @@ def build_app(studio: Studio) -> gr.Blocks:
         _poll(studio, demo, page)
         _starts(studio, page)
         add_api(studio)
+        add_review_api(studio)
     return demo
 
 
@@ -89,6 +92,8 @@ def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Export]:
         monitor_tab = monitor.build(studio)
     with gr.Tab(text.App.CHAT, id="chat"):
         chat_tab = chat.build(studio)
+    with gr.Tab(Rate.TAB, id="review") as review_opened:
+        review.build(studio, review_opened)
     with gr.Tab(text.App.EXPORT, id="export") as export_opened:
         export_tab = export.build(studio)
     with gr.Tab(text.App.HELP, id="help"):

@@ -29,6 +29,10 @@ ENDPOINTS = {
     "list_runs",
     "chat",
     "export_adapter",
+    "create_review",
+    "review_next",
+    "submit_rating",
+    "review_results",
 }
 
 

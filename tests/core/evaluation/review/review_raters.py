@@ -1,6 +1,6 @@
-"""A rater in a process of its own: python review_raters.py DATABASE REVIEW RATER LOG; notes each acknowledged rating.
+"""A server with raters, one a thread: python review_raters.py DATABASE REVIEW LOGS RATER…
 
-A rating is noted before it is sent and after it is acknowledged, so that whoever kills the process knows what must be there.
+Each rating is noted once it is acknowledged, so that whoever kills the process knows what must be there.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import threading
 from pathlib import Path
 
 from core.evaluation.review.session import review_next, submit_rating
@@ -27,5 +28,24 @@ def rate(database: Path, review_id: str, rater: str, log: Path) -> None:
                 assert submit_rating(database, review_id, rater, item.item_key, rating, item.token).again
 
 
+def serve(database: Path, review_id: str, logs: Path, raters: list[str]) -> int:
+    """Let all raters rate at once; returns how many of them failed."""
+    failed: list[str] = []
+
+    def guarded(rater: str) -> None:
+        try:
+            rate(database, review_id, rater, logs / rater)
+        except BaseException:
+            failed.append(rater)
+            raise
+
+    threads = [threading.Thread(target=guarded, args=(rater,)) for rater in raters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(failed)
+
+
 if __name__ == "__main__":
-    rate(Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]))
+    sys.exit(serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.argv[4:]))

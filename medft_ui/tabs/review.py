@@ -1,0 +1,91 @@
+"""Review: clinicians rate answers blind; whoever made the review reads what it has found.
+
+Three screens: rate (review_rate.py), results (review_results.py), new review (review_new.py). This module lays them side
+by side and keeps their lists fresh. It does not know: how any of it is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from core.evaluation.review.rows import Review
+from core.jobs.job import Job
+from medft_ui.errors import shown
+from medft_ui.review_text import Rate
+from medft_ui.tabs import review_new, review_rate, review_results
+from medft_ui.tabs.export import run_choices
+from medft_ui.tabs.review_new import NewScreen
+from medft_ui.tabs.review_rate import RateScreen
+from medft_ui.tabs.review_results import ResultsScreen
+
+if TYPE_CHECKING:
+    from core.studio import Studio
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewTab:
+    """The screen's components."""
+
+    rate: RateScreen
+    results: ResultsScreen
+    new: NewScreen
+
+    @property
+    def lists(self) -> list[Any]:
+        """What follows what is on the disk."""
+        return [self.rate.review, self.results.review, self.new.run, self.new.answering]
+
+
+def build(studio: Studio, opened: gr.Tab) -> ReviewTab:
+    """Lay out the screens.
+
+    Args:
+        studio: The desk.
+        opened: The tab this stands in.
+    """
+    with gr.Tabs():
+        with gr.Tab(Rate.TABS[0], id="rate") as rate_opened:
+            rate = review_rate.build(studio)
+        with gr.Tab(Rate.TABS[1], id="results") as results_opened:
+            results = review_results.build(studio)
+        with gr.Tab(Rate.TABS[2], id="new") as new_opened:
+            new = review_new.build(studio)
+    tab = ReviewTab(rate, results, new)
+    _follow(studio, tab, (opened, rate_opened, results_opened, new_opened))
+    return tab
+
+
+def _follow(studio: Studio, tab: ReviewTab, opened: Sequence[gr.Tab]) -> None:
+    """Read the lists anew whenever a screen is opened: the page's one timer stays free of them."""
+
+    @shown
+    def look(rated: str | None, read: str | None, run: str | None) -> list[Any]:
+        updates = list_updates(studio.reviews.reviews(), studio.list_runs(), (rated, read, run))
+        return [*updates, review_new.answering_html(studio, studio.reviews.answering())]
+
+    inputs = [tab.rate.review, tab.results.review, tab.new.run]
+    gr.on(
+        [each.select for each in opened],
+        look,
+        inputs,
+        tab.lists,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def list_updates(reviews: Sequence[Review], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
+    """New choices for the three lists; what is picked stays if it still exists, else the newest is picked."""
+    listed = [review_rate.open_choices(reviews), review_results.all_choices(reviews), run_choices(runs)]
+    return [_picker(choices, pick) for choices, pick in zip(listed, picks, strict=True)]
+
+
+def _picker(choices: Sequence[tuple[str, str]], pick: Any) -> dict[str, Any]:
+    if any(value == pick for _, value in choices):
+        return gr.update(choices=choices)
+    return gr.update(choices=choices, value=choices[0][1] if choices else None)
