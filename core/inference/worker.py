@@ -55,8 +55,10 @@ class Worker(SilentProgress):
         """Answer requests for ever."""
         threading.Thread(target=self.listen, daemon=True, name="requests").start()
         self.phase("starting")
-        # Heavy: the first import of torch takes seconds, so it gets a phase of its own.
+        # Heavy: the first import of these takes seconds, so it gets a phase of its own.
+        import peft  # noqa: F401, PLC0415
         import torch  # noqa: PLC0415
+        from transformers import AutoModelForCausalLM  # noqa: F401, PLC0415
 
         torch.set_num_threads(usable_cores())
         while True:

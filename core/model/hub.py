@@ -86,11 +86,11 @@ def fetch(model: str, progress: Progress, endpoint: str | None = None) -> Path:
         size for name, size in files.items() if name.endswith(".safetensors") and not name.startswith("consolidated")
     )
     _check_disk(model, total_bytes)
+    # No revision is named, or the cache would not know which one to give when the Hub is out of reach.
     folder = _explained(
         model,
         lambda: snapshot_download(
             model,
-            revision=info.sha,
             allow_patterns=WANTED,
             ignore_patterns=UNWANTED,
             endpoint=endpoint,
