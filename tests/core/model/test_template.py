@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,39 @@ Template.from_folder(Path({str(folder)!r})).prompt_ids([Message("user", "Hi")])
 assert not {{"torch", "transformers", "datasets"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
+
+
+REAL = {
+    "deepseek_r1_distill": ("<think>\n\n</think>\n\n", "<｜end▁of▁sentence｜>", False),
+    "gemma3": ("<start_of_turn>model\n", "<end_of_turn>", True),
+    "llama3_1": ("assistant<|end_header_id|>\n\n", "<|eot_id|>", True),
+    "llama3_2": ("assistant<|end_header_id|>\n\n", "<|eot_id|>", True),
+    "phi3": ("<|assistant|>\n", "<|end|>", True),
+    "qwen2_5": ("<|im_start|>assistant\n", "<|im_end|>", True),
+    "qwen3": ("<think>\n\n</think>\n\n", "<|im_end|>", False),
+    "qwen3_instruct_2507": ("<|im_start|>assistant\n", "<|im_end|>", True),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_templates(name: str) -> None:
+    """The templates of the catalogue's families, as trl keeps copies of them; read without importing trl."""
+    place = find_spec("trl")
+    assert place is not None
+    assert place.submodule_search_locations is not None
+    source = (Path(place.submodule_search_locations[0]) / "chat_templates" / f"{name}.jinja").read_text(
+        encoding="utf-8"
+    )
+    ends_with, end, keeps = REAL[name]
+    tokenizer = byte_level()
+    tokenizer.add_special_tokens([end])
+    written = Template(tokenizer, source, SPECIAL, name=name)
+    assert written.choice.value == OWN
+    assert written.prompt_text(ONE.context).endswith(ends_with)
+    assert written.pieces(ONE.messages)[-1] == (ONE.response + end, True)
+    assert tokenizer.id_to_token(written.stop_ids[0]) == end
+    assert len([text for text, trained in written.pieces(TURNS.messages) if trained]) == (2 if keeps else 1)
+    assert SYSTEM.messages[0].content in written.prompt_text(SYSTEM.context)
 
 
 @pytest.mark.slow
