@@ -51,7 +51,7 @@ def build(studio: Studio, opened: gr.Tab) -> ReviewTab:
         with gr.Tab(Rate.TABS[0], id="rate") as rate_opened:
             rate = review_rate.build(studio)
         with gr.Tab(Rate.TABS[1], id="results") as results_opened:
-            results = review_results.build(studio)
+            results = review_results.build(studio, results_opened)
         with gr.Tab(Rate.TABS[2], id="new") as new_opened:
             new = review_new.build(studio)
     tab = ReviewTab(rate, results, new)

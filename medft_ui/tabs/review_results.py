@@ -47,8 +47,8 @@ class ResultsScreen:
     files: tuple[gr.DownloadButton, ...]
 
 
-def build(studio: Studio) -> ResultsScreen:
-    """Lay out the screen and wire it."""
+def build(studio: Studio, opened: gr.Tab) -> ResultsScreen:
+    """Lay out the screen and wire it; it reads the ratings anew whenever its tab is opened."""
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(Results.TITLE, Results.ASIDE))
         review = gr.Dropdown(
@@ -66,7 +66,7 @@ def build(studio: Studio) -> ResultsScreen:
             files = tuple(gr.DownloadButton(Results.DOWNLOAD[name], visible=False) for name in FORMATS)
     body = gr.HTML(parts.empty(Results.EMPTY, Results.EMPTY_HINT), elem_classes="review-results")
     screen = ResultsScreen(review, refresh, ask, sure, close, keep, body, files)
-    _wire(studio, screen)
+    _wire(studio, screen, opened)
     return screen
 
 
@@ -83,7 +83,7 @@ def all_choices(reviews: Sequence[Review]) -> list[tuple[str, str]]:
     ]
 
 
-def _wire(studio: Studio, screen: ResultsScreen) -> None:
+def _wire(studio: Studio, screen: ResultsScreen, opened: gr.Tab) -> None:
     desk = studio.reviews
 
     def updates(found: ReviewResults, account: str) -> list[Any]:
@@ -109,7 +109,14 @@ def _wire(studio: Studio, screen: ResultsScreen) -> None:
 
     private: dict[str, Any] = {"api_visibility": "private"}
     outputs = [screen.shown, screen.ask, screen.sure, *screen.files]
-    gr.on([screen.review.change, screen.refresh.click], look, screen.review, outputs, queue=False, **private)
+    gr.on(
+        [screen.review.change, screen.refresh.click, opened.select],
+        look,
+        screen.review,
+        outputs,
+        queue=False,
+        **private,
+    )
     screen.ask.click(lambda: gr.update(visible=True), outputs=screen.sure, queue=False, **private)
     screen.keep.click(lambda: gr.update(visible=False), outputs=screen.sure, queue=False, **private)
     screen.close.click(close, screen.review, [*outputs, screen.review], queue=False, **private)
@@ -130,7 +137,8 @@ def results_html(found: ReviewResults) -> str:
     cards = [f"{parts.heading(found.review.name)}<ul class='sentences'>{told}</ul>", _raters(found)]
     if found.is_revealed:
         cards += [_rates(found), _outcomes(found), _agreement(found.agreement), _adjudicate(found), _made(found)]
-    return "".join(f'<div class="card">{card}</div>' for card in cards if card)
+    body = "".join(f'<div class="card">{card}</div>' for card in cards if card)
+    return f'<div style="display: grid; gap: 16px">{body}</div>'
 
 
 def _titled(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -168,7 +176,14 @@ def _rate_rows(found: ReviewResults) -> Iterator[Sequence[str]]:
 def _comparison(name: str, found: Comparison) -> Sequence[str]:
     gap = found.difference
     difference = f"{gap.value * 100:+.0f} ({gap.low * 100:+.0f} to {gap.high * 100:+.0f})"
-    return name, interval(found.base), interval(found.tuned), difference, f"{found.p_value:.3f}", found.verdict
+    return (
+        name,
+        interval(found.base),
+        interval(found.tuned),
+        difference,
+        "< 0.001" if found.p_value < 0.001 else f"{found.p_value:.3f}",
+        found.verdict,
+    )
 
 
 def _outcomes(found: ReviewResults) -> str:

@@ -212,7 +212,7 @@ def test_the_owner_closes_and_reads_the_results(
         rate_by_keys(page, position)
         expect(page.get_by_text(f"{position} of 3 saved")).to_be_visible()
     page.get_by_role("tab", name="Results").click()
-    expect(page.get_by_text("The review is open: 3 ratings by 1 raters.")).to_be_visible()
+    expect(page.get_by_text("The review is open: 3 ratings by 1 rater.")).to_be_visible()
     expect(page.get_by_text("Base against tuned")).to_have_count(0)
     page.get_by_role("button", name="Close the review …").click()
     page.get_by_role("button", name="Close and reveal").click()

@@ -39,10 +39,8 @@ def _range(value: Interval) -> str:
 def sentences(found: ReviewResults) -> list[str]:
     """The whole result; while the review is open, how far it is."""
     if not found.is_revealed:
-        done = sum(rater.saved for rater in found.raters)
-        return [
-            f"The review is open: {done} ratings by {len(found.raters)} raters. Which model is which stays hidden until it is closed."
-        ]
+        done = f"{_count(found.ratings, 'rating')} by {_count(len(found.raters), 'rater')}"
+        return [f"The review is open: {done}. Which model is which stays hidden until it is closed."]
     return [
         *_preference(found),
         *_harm(found),
@@ -50,6 +48,10 @@ def sentences(found: ReviewResults) -> list[str]:
         *_agreement(found),
         *_care(found),
     ]
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _preference(found: ReviewResults) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,15 +11,18 @@ from typing import Any
 import pytest
 
 from core.errors import InputError, JobError
+from core.evaluation.review.desk import ReviewDesk
 from core.evaluation.review.items import Question, ReviewOptions
 from core.evaluation.review.questions import from_multiple_choice, from_record, from_text, pick
 from core.evaluation.review.session import list_reviews, review_next
 from core.evaluation.review_answers import ANSWERS_FILE, ReviewRequest, generate
 from core.inference.messages import ChatOptions
-from core.jobs.job import Job, utc_now
+from core.jobs.controller import JobController
+from core.jobs.job import Job, log_tail, utc_now
 from core.progress import SilentProgress, StopVerb
 from core.records import Message, Record
 from core.settings import SAMPLE_DATA, Settings
+from tests.core.inference.tiny_model import save_adapter, save_base
 
 
 class Parrot:
@@ -132,3 +137,36 @@ def test_the_multiple_choice_sample_becomes_questions(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="multiple-choice"):
         from_multiple_choice(tmp_path / "nothing.jsonl")
+
+
+@pytest.mark.slow
+def test_a_worker_answers_with_a_real_run_and_the_review_appears(settings: Settings, tmp_path: Path) -> None:
+    """The whole way in a process of its own, with a model of 100,000 weights."""
+    run = settings.runs / "run-1"
+    base = save_base(tmp_path / "base")
+    save_adapter(run / "adapter", base)
+    (run / "config.json").write_text(json.dumps({"model": str(base)}))
+    done = Job(run, "train", "Run", "finished", utc_now(), settings.home, dataset_id="sample")
+    done.save()
+    controller = JobController(settings.runs)
+    controller.start()
+    try:
+        freed: list[bool] = []
+        desk = ReviewDesk(settings, controller, lambda: freed.append(True))
+        questions = [Question("What causes tiredness?", "Many things."), Question("And cough?")]
+        options = ReviewOptions(axes=(), repeats=0.0)
+        review_id = desk.start("", "run-1", questions, options, ChatOptions(temperature=0.0, max_new_tokens=12))
+        assert freed and [job.id for job in desk.answering()] == [review_id]
+        until = time.monotonic() + 120
+        while controller.snapshot(review_id).is_active and time.monotonic() < until:
+            time.sleep(0.2)
+        snapshot = controller.snapshot(review_id)
+        assert snapshot.state == "finished", (snapshot.error, log_tail(snapshot.job.folder))  # type: ignore[union-attr]
+    finally:
+        controller.close()
+    assert desk.answering() == []
+    review = desk.review(review_id)
+    assert (review.name, review.items) == ("Review of Run", 2)
+    assert review.options.answers["base"] == str(base) and review.options.answers["max_new_tokens"] == 12
+    item = desk.next(review_id, "ann")
+    assert item is not None and item.answer_a and item.answer_b and item.answer_a != item.answer_b
