@@ -22,6 +22,7 @@ from core.jobs.snapshot import Snapshot
 from medft_ui import sidebar, text
 from medft_ui.api import add_api
 from medft_ui.errors import shown
+from medft_ui.events import QUICK
 from medft_ui.review_api import add_review_api
 from medft_ui.review_text import Rate
 from medft_ui.run_charts import View
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from core.studio import Studio
 
 BUSY_S, IDLE_S = 1.0, 4.0
-PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
         *(control.input for control in view),
     ]
     # raw values: what a page holds since before a restart is not in any list yet
-    gr.on(triggers, unpack, [page.seen, *view, *page.pickers], page.live, preprocess=False, **PRIVATE)
+    gr.on(triggers, unpack, [page.seen, *view, *page.pickers], page.live, preprocess=False, **QUICK)
 
 
 def _chosen(datasets: Sequence[Dataset], newest: Snapshot, picked: str | None) -> Dataset | None:
@@ -179,11 +179,11 @@ def _starts(studio: Studio, page: Page) -> None:
         return arrive()
 
     form = page.train
-    form.start.click(start, [form.dataset, form.name, *form.form], jump, **PRIVATE)
-    gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=jump, **PRIVATE)
-    page.data.to_train.click(lambda: gr.Tabs(selected="train"), outputs=page.tabs, **PRIVATE)
+    form.start.click(start, [form.dataset, form.name, *form.form], jump, **QUICK)
+    gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=jump, **QUICK)
+    page.data.to_train.click(lambda: gr.Tabs(selected="train"), outputs=page.tabs, **QUICK)
     taken = [page.tabs, page.train.dataset]
-    page.data.train_on_it.click(lambda picked: [gr.Tabs(selected="train"), picked], page.data.dataset, taken, **PRIVATE)
+    page.data.train_on_it.click(lambda picked: [gr.Tabs(selected="train"), picked], page.data.dataset, taken, **QUICK)
 
 
 def _sample(studio: Studio) -> str:

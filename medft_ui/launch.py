@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("medft")
 MIN_PASSWORD = 8
-MAX_UPLOAD = "200mb"
+MAX_UPLOAD = "2gb"  # what core reads as a stream; more than that comes as a ZIP
 FREE_TRIES, LONGEST_WAIT_S = 3, 20.0
 
 

@@ -20,7 +20,8 @@ function layout(chart) {
   const quiet = variable('--quiet'), grid = variable('--chart-grid');
   const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, tickfont: { color: quiet, size: 11 }, automargin: true };
   return {
-    uirevision: chart.keep, autosize: true, hovermode: 'x unified', dragmode: 'zoom', showlegend: chart.series.length > 1,
+    uirevision: chart.keep, autosize: true, hovermode: 'x unified',
+    modebar: { bgcolor: 'rgba(0,0,0,0)', color: quiet, activecolor: variable('--accent') }, dragmode: 'zoom', showlegend: chart.series.length > 1,
     paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', margin: { l: 52, r: 12, t: 26, b: 38 },
     font: { family: 'inherit', color: variable('--body-text-color'), size: 12 },
     hoverlabel: { bgcolor: variable('--block-background-fill'), bordercolor: grid, font: { color: variable('--body-text-color') } },

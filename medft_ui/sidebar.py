@@ -15,6 +15,8 @@ from core.jobs.gpu import DeviceStatus
 from core.jobs.snapshot import TRAINING_PHASE, Snapshot
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
+from medft_ui.events import QUICK
+from medft_ui.run_words import phase_words, share_done, silence_words, step_words
 
 if TYPE_CHECKING:
     from core.dataset.store import Dataset
@@ -72,11 +74,11 @@ def build(studio: Studio) -> Sidebar:
             studio.resume_training(snapshot.job.id)
             gr.Info(text.Monitor.RESUMED_TOAST)
 
-    stop.click(lambda: gr.update(visible=True), outputs=ask, queue=False, api_visibility="private")
-    go_on.click(lambda: gr.update(visible=False), outputs=ask, queue=False, api_visibility="private")
-    gr.on([pause.click, keep.click], stop_and_keep, outputs=ask, queue=False, api_visibility="private")
-    discard.click(discard_run, outputs=ask, queue=False, api_visibility="private")
-    resume.click(resume_newest, queue=False, api_visibility="private")
+    stop.click(lambda: gr.update(visible=True), outputs=ask, **QUICK)
+    go_on.click(lambda: gr.update(visible=False), outputs=ask, **QUICK)
+    gr.on([pause.click, keep.click], stop_and_keep, outputs=ask, **QUICK)
+    discard.click(discard_run, outputs=ask, **QUICK)
+    resume.click(resume_newest, **QUICK)
     return Sidebar(tiles, dataset, pause, stop, resume, ask)
 
 
@@ -133,19 +135,16 @@ def _job_tile(snapshot: Snapshot) -> str:
 
 
 def _progress(snapshot: Snapshot) -> str:
-    share = snapshot.step / snapshot.total_steps if snapshot.total_steps else -1.0
-    phase = snapshot.phase.name if snapshot.phase else text.STATES["starting"][0]
-    first, second = [], []
-    if snapshot.total_steps:
-        first.append(text.Sidebar.STEP.format(step=units.count(snapshot.step), total=units.count(snapshot.total_steps)))
-    if snapshot.eta_s is not None:
-        first.append(text.Sidebar.LEFT.format(time=units.duration(snapshot.eta_s)))
+    share, phase = share_done(snapshot), phase_words(snapshot)
+    numbers = []
     if snapshot.tokens_per_s:
-        second.append(text.Sidebar.TOKENS.format(tokens=units.count(snapshot.tokens_per_s)))
+        numbers.append(text.Sidebar.TOKENS.format(tokens=units.count(snapshot.tokens_per_s)))
     if "eval_loss" in snapshot.metrics:
-        second.append(text.Sidebar.EVAL.format(loss=units.loss(snapshot.metrics["eval_loss"])))
-    third = [phase] if share >= 0 and phase != TRAINING_PHASE else []
-    lines = "".join(f'<p class="small">{escape(" · ".join(line))}</p>' for line in (first, second, third) if line)
+        numbers.append(text.Sidebar.EVAL.format(loss=units.loss(snapshot.metrics["eval_loss"])))
+    also = [phase] if share >= 0 and phase != TRAINING_PHASE else []
+    silence = [words] if (words := silence_words(snapshot)) else []
+    told = [" · ".join(line) for line in (step_words(snapshot), numbers, also, silence) if line]
+    lines = "".join(f'<p class="small">{escape(line)}</p>' for line in told)
     huge = units.percent(share) if share >= 0 else phase
     return f'<div class="huge">{escape(huge)}</div>{parts.bar(share, text.Sidebar.PROGRESS_LABEL)}{lines}'
 

@@ -71,6 +71,7 @@ class Sidebar:
     NOTHING_HINT = "Start a run on the Train screen."
     STEP = "step {step} of {total}"
     LEFT = "{time} left"
+    SILENT = "no sign of life for {time}"
     TOKENS = "{tokens} tokens/s"
     EVAL = "eval loss {loss}"
     DATASET = "Data set"
@@ -395,7 +396,7 @@ class Data:
     )
     HERO_TRAIN = "Choose the settings myself"
     UPLOAD = "Bring your questions and answers"
-    UPLOAD_ASIDE = "JSONL, JSON, CSV, Excel, Parquet, XML, or a ZIP of them; up to 200 MB"
+    UPLOAD_ASIDE = "JSONL, JSON, CSV, Excel, Parquet, XML, or a ZIP of them; up to 2 GB (more: pack it as a ZIP)"
     FILES = "Files with questions and answers"
     NO_PATIENTS = "No patient data, please: whatever is uploaded here is only checked by pattern."
     HELD_OUT = "I have a separate file for evaluation"

@@ -79,6 +79,7 @@ def theme() -> gr.themes.Base:
         color_accent_soft_dark="#12383a",
         link_text_color="#0f766e",
         link_text_color_dark="#5eead4",
+        checkbox_border_radius="4px",
         input_background_fill="#ffffff",
         input_background_fill_dark="#0d181b",
         input_border_width="1px",

@@ -17,12 +17,11 @@ from core.inference.messages import ChatOptions, ChatPiece, ChatRequest, Pane
 from core.records import Message
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
+from medft_ui.events import ON_DEVICE, QUICK
 
 if TYPE_CHECKING:
     from core.studio import Studio
 
-# Chat and whatever else needs the device take turns.
-DEVICE: dict[str, Any] = {"concurrency_id": "gpu", "concurrency_limit": 1, "api_visibility": "private"}
 PANES: tuple[Pane, ...] = ("base", "tuned")
 Turns = list[dict[str, Any]]
 
@@ -68,7 +67,7 @@ def build(studio: Studio) -> Chat:
     chat = Chat(run, which, (base, tuned), message, send, stop, clear, options)
     _wire(studio, chat)
     for button in examples:
-        button.click(lambda question: question, button, message, queue=False, api_visibility="private")
+        button.click(lambda question: question, button, message, **QUICK)
     return chat
 
 
@@ -127,12 +126,11 @@ def _wire(studio: Studio, chat: Chat) -> None:
     base, tuned = chat.panes
     inputs = [chat.run, chat.which, chat.message, base.turns, tuned.turns, *chat.options]
     answered = [base.turns, base.line, tuned.turns, tuned.line]
-    gr.on([chat.send.click, chat.message.submit], ask, inputs, [*answered, chat.message], **DEVICE)
+    gr.on([chat.send.click, chat.message.submit], ask, inputs, [*answered, chat.message], **ON_DEVICE)
     # not by cancels=: the answer itself ends, and says that it was stopped
-    chat.stop.click(stop, queue=False, api_visibility="private")
-    fresh: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    gr.on([chat.clear.click, chat.run.change], lambda: [[], "", [], ""], outputs=answered, **fresh)
-    chat.which.change(_visible, chat.which, [base.column, tuned.column], **fresh)
+    chat.stop.click(stop, **QUICK)
+    gr.on([chat.clear.click, chat.run.change], lambda: [[], "", [], ""], outputs=answered, **QUICK)
+    chat.which.change(_visible, chat.which, [base.column, tuned.column], **QUICK)
 
 
 def _visible(which: str) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from core.errors import InputError, MedftError
 from core.progress import Choice, StopVerb
 from medft_ui import parts, text
 from medft_ui.errors import shown
+from medft_ui.events import QUICK
 from medft_ui.tabs import data_views, gate
 from medft_ui.tabs.gate import Gate
 
@@ -42,7 +43,6 @@ PICKED_ROLES = (
     "answer",
     "explanation",
 )
-PRIVATE: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Data:
         name: What to call the data set.
         options: Steps, share held out, shortest answer, likeness of near duplicates.
         build: Starts building.
+        building: Where the bar is drawn meanwhile.
         dataset: Which data set is shown.
         report: What cleaning did to it.
         train_on_it: Takes it to the Train screen.
@@ -86,6 +87,7 @@ class Data:
     name: gr.Textbox
     options: tuple[gr.CheckboxGroup, gr.Slider, gr.Number, gr.Slider]
     build: gr.Button
+    building: gr.HTML
     dataset: gr.Dropdown
     report: gr.HTML
     train_on_it: gr.Button
@@ -203,7 +205,14 @@ def _cleaning_card() -> dict[str, Any]:
                 )
         with gr.Row(elem_classes="actions"):
             build_button = gr.Button(text.Data.BUILD, variant="primary")
-    return {"cleaning": cleaning, "name": name, "options": (steps, share, shortest, likeness), "build": build_button}
+        building = gr.HTML(min_height=48)
+    return {
+        "cleaning": cleaning,
+        "name": name,
+        "options": (steps, share, shortest, likeness),
+        "build": build_button,
+        "building": building,
+    }
 
 
 def _datasets_card() -> dict[str, Any]:
@@ -250,14 +259,14 @@ def _wire(studio: Studio, page: Data) -> None:
     def make_with_bar(*values: Any, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008
         return make(*values, progress=progress)
 
-    page.files.change(show_preview, page.files, page.previewed, **PRIVATE)
+    page.files.change(show_preview, page.files, page.previewed, **QUICK)
     by_hand_inputs = [page.files, page.kind, *page.roles]
     gr.on(
-        [page.kind.input, *(role.input for role in page.roles)], show_by_hand, by_hand_inputs, page.previewed, **PRIVATE
+        [page.kind.input, *(role.input for role in page.roles)], show_by_hand, by_hand_inputs, page.previewed, **QUICK
     )
     inputs = [page.files, page.held_out, page.name, page.kind, *page.options, *page.roles]
     outputs = [page.dataset, page.files, page.held_out, page.name, page.understood, page.cleaning]
-    page.build.click(make_with_bar, inputs, outputs, show_progress_on=page.report, api_visibility="private")
+    page.build.click(make_with_bar, inputs, outputs, show_progress_on=page.building, api_visibility="private")
     gate.wire(studio, page.gate, page.dataset, page.report)
 
 

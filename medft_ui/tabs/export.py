@@ -20,6 +20,7 @@ from core.errors import InputError
 from core.jobs.job import Job
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
+from medft_ui.events import QUICK
 
 if TYPE_CHECKING:
     from core.studio import Studio
@@ -33,6 +34,7 @@ class Export:
 
     run: gr.Dropdown
     make: gr.Button
+    making: gr.HTML
     download: gr.DownloadButton
     repository: gr.Textbox
     private: gr.Checkbox
@@ -53,6 +55,7 @@ def build(studio: Studio) -> Export:
             with gr.Row(elem_classes="actions"):
                 make = gr.Button(text.Export.MAKE, variant="primary")
                 download = gr.DownloadButton(text.Export.DOWNLOAD, visible=False)
+            making = gr.HTML(min_height=32)
         with gr.Column(elem_classes="card", min_width=320):
             gr.HTML(parts.heading(text.Export.HUB, text.Export.HUB_ASIDE))
             repository = gr.Textbox(
@@ -61,12 +64,12 @@ def build(studio: Studio) -> Export:
             private = gr.Checkbox(True, label=text.Export.PRIVATE, info=text.Export.PRIVATE_INFO)
             with gr.Row(elem_classes="actions"):
                 push = gr.Button(text.Export.PUSH)
-            pushed = gr.HTML()
+            pushed = gr.HTML(min_height=32)
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(text.Export.CARD, text.Export.CARD_ASIDE))
         gr.HTML(parts.banner(text.SAFETY))
         card = gr.Markdown(text.Export.CARD_EMPTY, label=text.Export.CARD, elem_classes="modelcard")
-    export = Export(run, make, download, repository, private, push, pushed, card)
+    export = Export(run, make, making, download, repository, private, push, pushed, card)
     _wire(studio, export)
     return export
 
@@ -89,12 +92,11 @@ def _wire(studio: Studio, export: Export) -> None:
     def show_card(run: str | None) -> list[Any]:
         return [studio.model_card(run) if run else text.Export.CARD_EMPTY, gr.update(visible=False)]
 
-    private: dict[str, Any] = {"api_visibility": "private"}
-    export.make.click(make_zip, export.run, export.download, **private)
-    export.push.click(push_adapter, [export.run, export.repository, export.private], export.pushed, **private)
-    export.run.change(
-        show_card, export.run, [export.card, export.download], queue=False, show_progress="hidden", **private
+    export.make.click(make_zip, export.run, export.download, show_progress_on=export.making, api_visibility="private")
+    export.push.click(
+        push_adapter, [export.run, export.repository, export.private], export.pushed, api_visibility="private"
     )
+    export.run.change(show_card, export.run, [export.card, export.download], **QUICK)
 
 
 def on_open(studio: Studio, export: Export, opened: gr.Tab) -> None:
@@ -104,7 +106,7 @@ def on_open(studio: Studio, export: Export, opened: gr.Tab) -> None:
     def show(run: str | None) -> str:
         return studio.model_card(run) if run else text.Export.CARD_EMPTY
 
-    opened.select(show, export.run, export.card, queue=False, show_progress="hidden", api_visibility="private")
+    opened.select(show, export.run, export.card, **QUICK)
 
 
 def run_choices(runs: Sequence[Job]) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from core.dataset.approve import STATEMENT, Decision, approve, findings, resolve
 from core.dataset.store import Dataset
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
+from medft_ui.events import QUICK, SLOW
 from medft_ui.tabs.data_views import dataset_html
 
 if TYPE_CHECKING:
@@ -80,11 +81,10 @@ def wire(studio: Studio, gate: Gate, dataset: gr.Dropdown, report: gr.HTML) -> N
         gr.Info(text.Gate.APPROVED)
         return _updates(approved)
 
-    private: dict[str, Any] = {"api_visibility": "private"}
-    dataset.change(show, dataset, outputs, queue=False, show_progress="hidden", **private)
+    dataset.change(show, dataset, outputs, **QUICK)
     for button, action in ((gate.replace, "replace"), (gate.drop, "drop"), (gate.leave, "not_identifier")):
-        button.click(decide(action), [dataset, gate.by], outputs, **private)
-    gate.approve.click(vouch, [dataset, gate.by, gate.attest], outputs, **private)
+        button.click(decide(action), [dataset, gate.by], outputs, **SLOW)
+    gate.approve.click(vouch, [dataset, gate.by, gate.attest], outputs, **SLOW)
 
 
 def _updates(dataset: Dataset) -> list[Any]:

@@ -19,7 +19,9 @@ from medft_ui import parts, text, units
 from medft_ui.charts import live_chart
 from medft_ui.curve import read_curve
 from medft_ui.errors import shown
+from medft_ui.events import QUICK
 from medft_ui.run_charts import EMPTY, View, charts, memory_history
+from medft_ui.run_words import phase_words, share_done, silence_words, step_words
 
 if TYPE_CHECKING:
     from core.studio import Studio
@@ -181,14 +183,11 @@ def _wire(studio: Studio, monitor: Monitor) -> None:
             studio.resume_training(job.id)
             gr.Info(text.Monitor.RESUMED_TOAST)
 
-    private: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    buttons.stop.click(lambda: gr.update(visible=True), outputs=buttons.ask, **private)
-    buttons.go_on.click(lambda: gr.update(visible=False), outputs=buttons.ask, **private)
-    gr.on(
-        [buttons.pause.click, buttons.keep.click], lambda run: end_run(run, True), monitor.run, buttons.ask, **private
-    )
-    buttons.discard.click(lambda run: end_run(run, False), monitor.run, buttons.ask, **private)
-    buttons.resume.click(resume, monitor.run, None, **private)
+    buttons.stop.click(lambda: gr.update(visible=True), outputs=buttons.ask, **QUICK)
+    buttons.go_on.click(lambda: gr.update(visible=False), outputs=buttons.ask, **QUICK)
+    gr.on([buttons.pause.click, buttons.keep.click], lambda run: end_run(run, True), monitor.run, buttons.ask, **QUICK)
+    buttons.discard.click(lambda run: end_run(run, False), monitor.run, buttons.ask, **QUICK)
+    buttons.resume.click(resume, monitor.run, None, **QUICK)
 
 
 def run_id(picked: str | None) -> str | None:
@@ -246,15 +245,10 @@ def _head(snapshot: Snapshot) -> str:
         said = parts.note(text.STATE_HINTS[state])
     if not snapshot.is_active:
         return title + said
-    share = snapshot.step / snapshot.total_steps if snapshot.total_steps else -1.0
-    line = [snapshot.phase.name] if snapshot.phase else []
-    if snapshot.total_steps:
-        line.append(text.Sidebar.STEP.format(step=units.count(snapshot.step), total=units.count(snapshot.total_steps)))
-    if snapshot.eta_s is not None:
-        line.append(text.Sidebar.LEFT.format(time=units.duration(snapshot.eta_s)))
-    return (
-        f'{title}{parts.bar(share, text.Sidebar.PROGRESS_LABEL)}<p class="aside">{escape(" · ".join(line))}</p>{said}'
-    )
+    line = escape(" · ".join([phase_words(snapshot), *step_words(snapshot)]))
+    silence = parts.pill(words, "look") if (words := silence_words(snapshot)) else ""
+    bar = parts.bar(share_done(snapshot), text.Sidebar.PROGRESS_LABEL)
+    return f'{title}{bar}<p class="aside">{line} {silence}</p>{said}'
 
 
 def _reading(snapshot: Snapshot) -> str:

@@ -107,7 +107,7 @@ def _wire(studio: Studio, screen: ResultsScreen, opened: gr.Tab) -> None:
         desk.close(review_id, account)
         return [*updates(desk.results(review_id, account), account), gr.update(choices=all_choices(desk.reviews()))]
 
-    private: dict[str, Any] = {"api_visibility": "private"}
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     outputs = [screen.shown, screen.ask, screen.sure, *screen.files]
     gr.on(
         [screen.review.change, screen.refresh.click, opened.select],

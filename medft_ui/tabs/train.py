@@ -15,13 +15,12 @@ import gradio as gr
 from core.config import PRESETS, RECOMMENDED
 from medft_ui import parts, text
 from medft_ui.errors import shown
+from medft_ui.events import QUICK
 from medft_ui.tabs import train_form
 from medft_ui.tabs.train_views import plan_view, preset_named, taught_html
 
 if TYPE_CHECKING:
     from core.studio import Studio
-
-PRIVATE: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +104,9 @@ def _wire(studio: Studio, train: Train) -> None:
     def show_taught(dataset_id: str | None, row: float | None, *values: Any) -> str:
         return taught_html(studio, dataset_id, int(row or 1), values)
 
-    train.preset.input(choose_preset, [train.preset, train.form[0]], list(train.form), **PRIVATE)
+    train.preset.input(choose_preset, [train.preset, train.form[0]], list(train.form), **QUICK)
     # a preset moves every control at once: only the last of that burst is planned
-    last: dict[str, Any] = {"trigger_mode": "always_last"} | PRIVATE
+    last: dict[str, Any] = {"trigger_mode": "always_last"} | QUICK
     moved = [control.change for control in (train.dataset, train.preset, *train.form)]
     gr.on(moved, show_plan, [train.dataset, train.preset, *train.form], train.planned, **last)
     length = train.form[train_form.NAMES.index("max_length")]
@@ -124,7 +123,7 @@ def on_open(studio: Studio, train: Train, opened: gr.Tab) -> None:
         return [*_plan_updates(studio, dataset_id, preset, values), taught]
 
     inputs = [train.dataset, train.preset, train.row, *train.form]
-    opened.select(show, inputs, [*train.planned, train.taught], **PRIVATE)
+    opened.select(show, inputs, [*train.planned, train.taught], **QUICK)
 
 
 def _plan_updates(studio: Studio, dataset_id: str | None, preset: str, values: Sequence[Any]) -> list[Any]:

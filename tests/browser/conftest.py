@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.chromium import find
 from tests.ui.conftest import address, studio
 
 __all__ = ["address", "studio"]
 
+# a busy machine may take its time; a page that never shows it still fails
+expect.set_options(timeout=20_000)
 OUTPUT = Path(__file__).resolve().parents[2] / "test-output"
 
 

@@ -72,6 +72,37 @@ def test_an_upload_is_understood_built_approved_and_taken_to_train(
     assert studio.fake.asked == [("submit", "train", studio.list_datasets()[0].id)]
 
 
+def test_identifiers_stand_in_the_way_until_somebody_decides(
+    studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], tmp_path: Path
+) -> None:
+    path = write_rows(tmp_path / "notes.jsonl")
+    row = {
+        "q": "What was found at the visit?",
+        "a": "Seen with MRN: 00482913, reach her at jane.roe@example.org for the result.",
+    }
+    path.write_text(path.read_text() + json.dumps(row) + "\n")
+    page = open_page()
+    page.locator("input[type=file]").first.set_input_files(path)
+    page.get_by_role("button", name="Build the data set").click()
+    expect(page.get_by_text("identifiers to resolve")).to_be_visible()
+    expect(page.get_by_text("2 places to resolve")).to_be_visible()
+    assert "jane.roe" not in page.content() and "00482913" not in page.get_by_role("region", name="May it").inner_text()
+    picture(page, "data-identifiers")
+    page.get_by_label("Your name").fill("Dr Test")
+    page.get_by_label("I have the right to use these rows").check()
+    page.get_by_role("button", name="Approve for training").click()
+    expect(page.get_by_text("blocking findings are open")).to_be_visible()
+    page.get_by_role("button", name="Replace all by placeholders").click()
+    expect(page.get_by_text("nothing left to resolve")).to_be_visible()
+    page.get_by_label("I have the right to use these rows").check()
+    page.get_by_role("button", name="Approve for training").click()
+    expect(page.get_by_text("ready to train")).to_be_visible()
+    kept = (studio.list_datasets()[0].folder / "train.jsonl").read_text() + (
+        studio.list_datasets()[0].folder / "eval.jsonl"
+    ).read_text()
+    assert "jane.roe" not in kept and "00482913" not in kept
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [

@@ -123,6 +123,14 @@ def test_the_poll_and_its_kind_do_not_wait_in_the_queue(demo: gr.Blocks) -> None
     assert ticking.queue is False and ticking.show_progress == "hidden"
 
 
+def test_no_overlay_can_take_the_clicks(demo: gr.Blocks) -> None:
+    """Gradio's overlay lies over every output, and stays after an error."""
+    for fn in functions(demo):
+        if fn.api_visibility == "private" and fn.show_progress != "hidden":
+            drawn_on = fn.show_progress_on or fn.outputs
+            assert [type(block) for block in drawn_on] == [gr.HTML], fn.name
+
+
 def test_the_page_stays_small(demo: gr.Blocks) -> None:
     assert len(json.dumps(demo.get_config_file(), default=str)) < 400_000
 

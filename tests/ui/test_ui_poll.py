@@ -11,6 +11,7 @@ import gradio as gr
 import httpx
 import pytest
 
+from core.jobs.snapshot import Phase
 from medft_ui import app
 from medft_ui.tabs import monitor
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
@@ -65,6 +66,14 @@ def test_every_state_has_a_face(studio: FakeStudio, poll: Callable[..., list[Any
     pause, stop, resume = (value["visible"] for value in shown[5:8])
     assert pause == stop == (state in ("queued", "starting", "running"))
     assert resume == (state in ("stopped", "failed", "interrupted"))
+
+
+def test_a_phase_tells_how_far_it_is_and_silence_is_told(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
+    studio.fake.show(snapshot("running", phase=Phase("evaluating", 8, 20), silent_s=42.0))
+    assert str(poll()).count("evaluating 40 %") == 2, "in the sidebar and on the Monitor"
+    assert str(poll()).count("no sign of life for 42 s") == 2
+    studio.fake.show(snapshot("starting", step=0, total_steps=0, phase=Phase("loading the model")))
+    assert "bar unknown" in poll()[3]
 
 
 def test_record_text_cannot_become_markup(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:

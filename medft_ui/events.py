@@ -1,0 +1,17 @@
+"""How the page's own events are wired: hidden from the API, and without Gradio's overlay.
+
+The overlay lies over everything that an event may change, and after an error it stays there and takes the clicks; the
+person is told by a message in the corner instead. What takes long names one empty piece of HTML to draw its bar on.
+It does not know: which events there are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Answers at once: not through the queue.
+QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+# May take seconds.
+SLOW: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+# Needs the device: one at a time.
+ON_DEVICE: dict[str, Any] = SLOW | {"concurrency_id": "gpu", "concurrency_limit": 1}

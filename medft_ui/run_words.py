@@ -1,0 +1,42 @@
+"""A run's progress in words, the same in the sidebar and on the Monitor.
+
+It does not know: components, HTML.
+"""
+
+from __future__ import annotations
+
+from core.jobs.snapshot import TRAINING_PHASE, Snapshot
+from medft_ui import text, units
+
+
+def share_done(snapshot: Snapshot) -> float:
+    """How much of the run is done, 0 to 1; below 0 if nobody knows yet."""
+    return snapshot.step / snapshot.total_steps if snapshot.total_steps else -1.0
+
+
+def phase_words(snapshot: Snapshot) -> str:
+    """What is going on now, and how far that is: evaluating 40 %. Training itself is told by its steps."""
+    phase = snapshot.phase
+    if phase is None:
+        return text.STATES["starting"][0]
+    if phase.share is None or phase.name == TRAINING_PHASE:
+        return phase.name
+    return f"{phase.name} {units.percent(phase.share)}"
+
+
+def step_words(snapshot: Snapshot) -> list[str]:
+    """Steps done, and how long it will take."""
+    words = []
+    if snapshot.total_steps:
+        step, total = units.count(snapshot.step), units.count(snapshot.total_steps)
+        words.append(text.Sidebar.STEP.format(step=step, total=total))
+    if snapshot.eta_s is not None:
+        words.append(text.Sidebar.LEFT.format(time=units.duration(snapshot.eta_s)))
+    return words
+
+
+def silence_words(snapshot: Snapshot) -> str:
+    """That the process has not been heard of for too long; empty if it has."""
+    if not snapshot.silent_s:
+        return ""
+    return text.Sidebar.SILENT.format(time=units.duration(snapshot.silent_s))
