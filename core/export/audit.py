@@ -58,7 +58,7 @@ def audit_of(run_dir: Path, dataset: Dataset | None) -> dict[str, Any]:
         },
         "base_model": _base_model(config.model, plan),
         "dataset": _dataset(dataset),
-        "choices": plan.get("choices", {}),
+        "choices": {name: part for name, part in plan.items() if isinstance(part, dict) and "reason" in part},
         "forecast": _read(run_dir / "forecast.json"),
         "measured": measured,
         "not_measured": _not_measured(measured),

@@ -18,6 +18,15 @@ OUT_OF_SCOPE = (
     "qualified person who checks every answer; patient data as input."
 )
 
+# The Hub's own names for the licences in the catalogue; any other is "other", with the licence named.
+LICENCES = {
+    "Apache-2.0": "apache-2.0",
+    "MIT": "mit",
+    "Llama 3.1 Community License": "llama3.1",
+    "Llama 3.2 Community License": "llama3.2",
+    "Gemma Terms of Use": "gemma",
+}
+
 
 def card_text(audit: Mapping[str, Any]) -> str:
     """Return the README.md of an adapter, metadata block included.
@@ -28,12 +37,14 @@ def card_text(audit: Mapping[str, Any]) -> str:
     from huggingface_hub import ModelCardData  # noqa: PLC0415  (slow to import, rarely needed)
 
     model, data, run = audit["base_model"], audit["dataset"], audit["run"]
+    licence = LICENCES.get(model["license"], "other") if model["license"] else None
     metadata = ModelCardData(
         base_model=model["id"],
         datasets=data["hub_ids"] or None,
         language=data["languages"] or None,
         library_name="peft",
-        license=model["license"] or None,
+        license=licence,
+        license_name=model["license"] if licence == "other" else None,
         metrics=["loss", "perplexity"],
         model_name=run["name"],
         pipeline_tag="text-generation",
@@ -58,10 +69,8 @@ def _sections(audit: Mapping[str, Any]) -> list[str]:
         f"> Research tool, not a medical device. {signed}",
         f"A LoRA adapter for `{model['id']}`, trained on medical questions and answers with MedFT Studio. It needs the base"
         " model named above; load both with PEFT.",
-        "## Training data\n\n"
-        f"{data['name']}: {data['rows_train']:,} rows for training, {data['rows_eval']:,} held out."
-        f"{_sentence(data['provenance'])}{_sentence(data['identifiers'])}\n\nFingerprint (sha256): `{data['sha256']}`",
-        "## Training\n\n" + _table(run["settings"]) + _plan(audit),
+        "## Training data\n\n" + _data(data),
+        "## Training\n\n" + _table(_chosen(run["settings"])) + _plan(audit),
         "## What was measured\n\n" + _measured(audit),
         "## What was not measured\n\n" + "\n".join(f"- {line}" for line in audit["not_measured"]),
         "## Intended use\n\nResearch, teaching, and evaluation of language models on medical text by people who check every answer.",
@@ -71,6 +80,24 @@ def _sections(audit: Mapping[str, Any]) -> list[str]:
         "## How to load it\n\n```python\nfrom peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer\n\n"
         'model = AutoPeftModelForCausalLM.from_pretrained("FOLDER")\ntokenizer = AutoTokenizer.from_pretrained("FOLDER")\n```',
     ]
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    if not data["sha256"]:
+        return f"{data['name']}; nothing more is known about it."
+    return (
+        f"{data['name']}: {data['rows_train']:,} rows for training, {data['rows_eval']:,} held out."
+        f"{_sentence(data['provenance'])}{_sentence(data['identifiers'])}\n\nFingerprint (sha256): `{data['sha256']}`"
+    )
+
+
+def _chosen(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that somebody or a preset fixed; what was left to the planner stands in its own table."""
+    return {
+        name: ", ".join(value) if isinstance(value, list) else value
+        for name, value in settings.items()
+        if value not in ("auto", "none", 0, False)
+    }
 
 
 def _sentence(text: str) -> str:

@@ -8,6 +8,7 @@ holds a whole checkpoint goes on from there, with the plan it began with. It doe
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import os
@@ -21,7 +22,7 @@ from core.dataset.store import open_dataset
 from core.errors import ConfigError, DatasetError, JobError, ResourceError
 from core.model.device import Device, find_device
 from core.model.encode import EncodedDataset, encode_dataset
-from core.model.plan import Plan, next_smaller, plan
+from core.model.plan import Plan, engine_choice, next_smaller, plan
 from core.model.resolve import resolve
 from core.model.shape import ModelShape
 from core.model.template import Template
@@ -164,6 +165,10 @@ def _planned(prepared: Prepared, dataset_sha256: str) -> Plan:
     """Make the plan for the engine that was imported, and write it down."""
     config = prepared.config.changed(engine=prepared.engine.name)
     chosen = plan(config, prepared.shape, prepared.stats(), prepared.device)
+    suggested = engine_choice(prepared.config, prepared.shape.family, prepared.device)
+    if suggested.value == prepared.engine.name:
+        # the plan was made for the engine that is loaded, but why that one is known only here
+        chosen = dataclasses.replace(chosen, engine=suggested)
     if chosen.verdict == "does not fit":
         raise ResourceError(
             f"This run needs about {chosen.memory.total_gib:.1f} GiB of memory; {chosen.available_gib:.1f} GiB are free.",

@@ -1,0 +1,144 @@
+"""What goes home: the adapter folder, its card and audit file, the Hub's refusals."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+
+from core.config import TrainingConfig
+from core.dataset.build import sample_dataset
+from core.dataset.store import Dataset
+from core.errors import AccessError, InputError, ModelError
+from core.export.adapter import export_adapter, file_hashes, write_adapter_folder
+from core.export.audit import audit_of
+from core.export.card import NOT_REVIEWED, card_text
+from core.export.hub import push
+from core.jobs.job import Job
+from core.settings import Settings
+
+
+@pytest.fixture
+def dataset(settings: Settings) -> Dataset:
+    return sample_dataset(settings.datasets)
+
+
+@pytest.fixture
+def run_dir(settings: Settings) -> Path:
+    """A finished run as the worker leaves it, its weights a few bytes."""
+    folder = settings.runs / "20261124-0540-demo"
+    adapter = folder / "adapter"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_model.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")
+    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "some/base"}')
+    (adapter / "tokenizer.json").write_text("{}")
+    (adapter / "tokenizer_config.json").write_text(
+        '{"eos_token": "<|im_end|>", "pad_token": "<|pad|>", "model_max_length": 9}'
+    )
+    (adapter / "training_args.bin").write_bytes(b"a pickle stays at home")
+    choice = {"value": "fp32", "reason": "This CPU has no bfloat16."}
+    (folder / "plan.json").write_text(json.dumps({"precision": choice, "total_steps": 20}))
+    (folder / "config.json").write_text(json.dumps(TrainingConfig().to_json()))
+    Job(folder, "train", "Demo", "finished", "2026-11-24T05:40:00.000+00:00", settings.home).save()
+    events: list[dict[str, Any]] = [
+        {"type": "metric", "step": 0, "eval_loss": 3.5},
+        {"type": "metric", "step": 5, "loss": 3.0},
+        {"type": "metric", "step": 10, "eval_loss": 2.5},
+        {"type": "metric", "step": 20, "eval_loss": 2.75},
+    ]
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    return folder
+
+
+def test_the_zip_holds_what_loaders_expect_and_no_pickle(run_dir: Path, dataset: Dataset) -> None:
+    path = export_adapter(run_dir, audit_of(run_dir, dataset), "My run / v2")
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        names = {name.split("/")[1] for name in archive.namelist()}
+        special = json.loads(archive.read("My-run---v2/special_tokens_map.json"))
+    assert names == {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "README.md",
+        "audit.json",
+    }
+    assert special == {"eos_token": "<|im_end|>", "pad_token": "<|pad|>"}
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name], "nothing half written is left"
+
+
+def test_the_audit_says_where_it_came_from_and_hashes_every_file(run_dir: Path, dataset: Dataset) -> None:
+    with write_adapter_folder(run_dir, audit_of(run_dir, dataset)) as folder:
+        audit = json.loads((folder / "audit.json").read_text())
+        hashes = file_hashes(folder)
+    assert audit["files_sha256"]["adapter_model.safetensors"] == hashes["adapter_model.safetensors"]
+    assert audit["dataset"]["sha256"] == dataset.sha256
+    assert audit["run"]["settings"] == TrainingConfig().to_json()
+    assert audit["measured"][0]["base"] == "3.500" and audit["measured"][0]["tuned"] == "2.500"
+    assert audit["choices"] == {"precision": {"value": "fp32", "reason": "This CPU has no bfloat16."}}
+    assert "step 10" in audit["measured"][0]["note"]
+
+
+def test_the_audit_holds_no_record_text(run_dir: Path, dataset: Dataset) -> None:
+    text = json.dumps(audit_of(run_dir, dataset), ensure_ascii=False) + card_text(audit_of(run_dir, dataset))
+    for record in [*dataset.train(), *dataset.eval()]:
+        assert record.response not in text
+
+
+def test_the_card_is_valid_and_says_it_is_not_reviewed(run_dir: Path, dataset: Dataset) -> None:
+    text = card_text(audit_of(run_dir, dataset))
+    card = ModelCard(text)
+    assert card.data.base_model == TrainingConfig().model
+    assert card.data.library_name == "peft"
+    assert card.data.license == "apache-2.0"
+    assert NOT_REVIEWED in text and "not a medical device" in text and "Out-of-scope" in text
+
+
+def test_a_signed_run_names_who_signed(run_dir: Path, dataset: Dataset) -> None:
+    (run_dir / "sign_off.json").write_text(
+        '{"signed": true, "name": "A. Reviewer", "when": "2026-11-24T10:00:00+00:00"}'
+    )
+    text = card_text(audit_of(run_dir, dataset))
+    assert "Reviewed by A. Reviewer on 2026-11-24" in text and NOT_REVIEWED not in text
+
+
+def test_a_run_whose_data_set_is_gone_still_goes_home(run_dir: Path) -> None:
+    assert "deleted since" in card_text(audit_of(run_dir, None))
+
+
+def test_a_run_without_evaluation_says_so(run_dir: Path, dataset: Dataset) -> None:
+    (run_dir / "events.jsonl").write_text("")
+    audit = audit_of(run_dir, dataset)
+    assert audit["measured"] == [] and "loss on held-out rows" in audit["not_measured"]
+    assert "Nothing: this run has no evaluation." in card_text(audit)
+
+
+def test_a_run_without_an_adapter_is_not_exported(run_dir: Path, dataset: Dataset) -> None:
+    (run_dir / "adapter" / "adapter_model.safetensors").unlink()
+    with pytest.raises(ModelError, match="no complete adapter"):
+        export_adapter(run_dir, audit_of(run_dir, dataset))
+
+
+def test_a_folder_that_is_no_run_has_no_audit(tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        audit_of(tmp_path, None)
+
+
+@pytest.mark.parametrize("name", ["", "name", "a/b/c", "a b/c", "/x", "user/"])
+def test_a_wrong_repository_name_is_refused_before_anything_is_sent(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="repository name"):
+        push(tmp_path, name)
+
+
+def test_without_a_token_push_says_where_to_put_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    with pytest.raises(AccessError, match="HF_TOKEN"):
+        push(tmp_path, "user/name")
