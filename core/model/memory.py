@@ -1,8 +1,12 @@
 """How much memory a training set-up takes, before anything is loaded: forecast(shape, setup) → MemoryForecast.
 
 Weights, adapter and optimizer are counted exactly; activations per token and layer are modelled in the widths of the
-tensors that each engine keeps for the backward pass, with factors fitted to peaks measured on an H100
-(8B and 1B shapes) and on two CPU cores (135M); tests/gpu/bench_gpu.py --part memory measures them anew.
+tensors that each engine keeps for the backward pass. The GPU factors are counted from what autograd keeps and held
+against torch's peak of allocated memory in 14 runs on one H100 80GB (8B and 1B Llama shapes, both engines, NF4 and
+unquantised, packed and padded, with and without checkpointing; tests/core/model/test_memory_calibration.py has the
+table). Not measured on a GPU and so only derived: int8, DoRA, float32 arithmetic, other ranks than 8 and 16, adapters
+on fewer layers, other families, cards before compute capability 8.0. The CPU factors are fitted to two cores (135M).
+tests/gpu/bench_gpu.py --part memory measures anew.
 It does not know: which set-up is wise (plan.py), data sets, the machine.
 """
 
@@ -25,6 +29,8 @@ OPTIMIZER_BYTES = {"adamw": 8.0, "adamw_8bit": 2.0}
 # Logits exist for one slice of answer tokens at a time; the slice is cut so that its float32 logits stay below this.
 LOGITS_SLICE_BYTES = 2**28
 CUDA_CONTEXT_GIB = 0.6
+# cuBLAS keeps 32 MiB for each thread that calls it: the forward and the backward pass run in two (seen on the H100).
+CUBLAS_BYTES = 2 * 32 * 2**20
 # Python, torch, transformers, peft and their CPU working buffers (resident memory measured after import).
 CPU_PROCESS_GIB = 0.9
 
@@ -37,18 +43,28 @@ class ActivationFactors:
         hidden: Tensors as wide as the residual stream.
         intermediate: Tensors as wide as the MLP.
         queries: Tensors as wide as all query heads together (keys and values expanded to them included).
+        gradients: Gradients as wide as the MLP that are alive at once in the backward pass.
+        dequantised: Weights of the MLP that are unpacked at once where the base is quantised.
     """
 
     hidden: float
     intermediate: float
     queries: float
+    gradients: float = 2.0
+    dequantised: float = 1.0
 
 
+# On a GPU: queries are query, key, value and output (torch 2.11's kernel needs keys and values expanded). Unsloth keeps
+# input and output of both norms, gate and up. transformers keeps each norm's input as float32 (two widths) and its
+# output; gate, its activation, up, and their product. On a CPU the factors are fitted, not counted.
 FACTORS: dict[tuple[str, EngineName], ActivationFactors] = {
-    ("cuda", "unsloth"): ActivationFactors(hidden=5.0, intermediate=2.0, queries=4.5),
-    ("cuda", "transformers"): ActivationFactors(hidden=16.0, intermediate=5.0, queries=6.5),
-    ("cpu", "transformers"): ActivationFactors(hidden=10.0, intermediate=4.0, queries=5.0),
+    ("cuda", "unsloth"): ActivationFactors(hidden=4.0, intermediate=2.0, queries=4.0),
+    ("cuda", "transformers"): ActivationFactors(hidden=6.0, intermediate=4.0, queries=4.0),
+    ("cpu", "transformers"): ActivationFactors(10.0, 4.0, 5.0, gradients=3.0, dequantised=2.0),
 }
+# PEFT casts the input of every adapted layer anew unless bitsandbytes' layers leave that to autocast: q, k, v, gate and
+# up then keep a copy each instead of sharing two, and o one beside the attention's output (down's is no second one).
+UNQUANTISED_COPIES = ActivationFactors(hidden=3.0, intermediate=0.0, queries=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +126,8 @@ class MemoryForecast:
         adapter: LoRA weights and their gradients, float32.
         optimizer: AdamW's two moments.
         activations: What the forward pass keeps for the backward pass.
-        working: Gradients in flight, one layer's recomputation, dequantised weights.
+        working: Gradients in flight, one layer's recomputation, dequantised weights: on a GPU only what they take
+            beyond the logits, whose memory is free again by then; and the libraries' own buffers.
         logits: One slice of the loss.
         context: CUDA context, or the process itself on a CPU.
     """
@@ -177,11 +194,18 @@ def _linear_bytes(setup: Setup) -> float:
 def _layer_activations(shape: ModelShape, setup: Setup) -> float:
     """Bytes that one decoder layer keeps for its backward pass."""
     factors = FACTORS[setup.kind, setup.engine]
-    queries = shape.heads * shape.head_width
-    widths = factors.hidden * shape.hidden + factors.intermediate * shape.intermediate + factors.queries * queries
+    hidden, queries = factors.hidden, factors.queries
+    on_gpu, padded = setup.kind == "cuda", setup.attention == "padded"
+    if on_gpu and setup.engine == "transformers" and setup.quantisation == "none":
+        hidden, queries = hidden + UNQUANTISED_COPIES.hidden, queries + UNQUANTISED_COPIES.queries
+    if on_gpu and setup.engine == "unsloth" and padded:
+        # Unsloth gives padded rows to torch's grouped attention: keys and values stay as narrow as they are.
+        queries += 2 * shape.kv_heads / shape.heads - 2
+    widths = hidden * shape.hidden + factors.intermediate * shape.intermediate
+    widths += queries * shape.heads * shape.head_width
     kept = setup.forward_tokens * widths * setup.activation_bytes
-    if setup.attention == "padded" and setup.kind == "cuda":
-        # A mask over padding drives torch to the kernel that also keeps it: one value a head group and pair of tokens.
+    if on_gpu and setup.engine == "transformers" and padded:
+        # torch's memory-efficient kernel keeps the mask over padding as numbers: one value a row and pair of tokens.
         kept += setup.batch_rows * setup.row_tokens**2 * setup.activation_bytes
     if setup.dora:
         # Weight-decomposed layers keep the dense update's norm input for each target (Liu et al. 2024, section 4.3).
@@ -199,11 +223,19 @@ def _activations(shape: ModelShape, setup: Setup) -> float:
 
 
 def _working(shape: ModelShape, setup: Setup) -> float:
-    """Bytes alive for a moment in the backward pass."""
-    gradients = 3 * setup.forward_tokens * shape.intermediate * setup.activation_bytes
-    dequantised = 2 * shape.intermediate * shape.hidden * setup.activation_bytes if setup.quantisation != "none" else 0
+    """Bytes alive for a moment in the backward pass, and the libraries' own buffers."""
+    factors = FACTORS[setup.kind, setup.engine]
+    gradients = factors.gradients * setup.forward_tokens * shape.intermediate * setup.activation_bytes
     recomputed = _layer_activations(shape, setup) if setup.checkpointing else 0.0
-    return gradients + dequantised + recomputed
+    weight = shape.intermediate * shape.hidden * setup.activation_bytes if setup.quantisation != "none" else 0
+    dequantised = factors.dequantised * weight
+    if setup.kind == "cpu":
+        # What is freed there does not always serve what comes next.
+        return gradients + recomputed + dequantised
+    # Unsloth unpacks weights into one buffer that it never gives back; bitsandbytes' is gone after each layer.
+    buffers, passing = (dequantised, 0.0) if setup.engine == "unsloth" else (0.0, dequantised)
+    backward = gradients + recomputed + passing + _hidden_gradient(shape, setup)
+    return CUBLAS_BYTES + buffers + max(0.0, backward - _logits(shape, setup))
 
 
 def logits_slice_tokens(vocabulary: int) -> int:
@@ -212,7 +244,12 @@ def logits_slice_tokens(vocabulary: int) -> int:
 
 
 def _logits(shape: ModelShape, setup: Setup) -> float:
-    """Bytes of one slice: logits in the compute format, float32 logits, their gradient; and the hidden gradients."""
+    """Bytes of one slice (logits, their exponent and its argument, float32), and of the hidden states in the loss."""
     tokens = min(logits_slice_tokens(shape.vocabulary), setup.forward_tokens)
-    hidden = 2 * setup.forward_tokens * shape.hidden * 4
-    return tokens * shape.vocabulary * (4 + 4 + setup.activation_bytes) + hidden
+    third = 4 if setup.kind == "cuda" else setup.activation_bytes
+    return tokens * shape.vocabulary * (4 + 4 + third) + 2 * _hidden_gradient(shape, setup)
+
+
+def _hidden_gradient(shape: ModelShape, setup: Setup) -> int:
+    """Bytes of the loss's gradient with respect to the last hidden states, float32, kept into the backward pass."""
+    return setup.forward_tokens * shape.hidden * 4
