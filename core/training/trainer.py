@@ -121,6 +121,7 @@ def write_checkpoint(trainer: Any, parts: LoopParts, save: Any) -> None:
     trainer.args.output_dir = str(aside)
     try:
         save()
+        _name_best_in_its_place(trainer, parts.job_dir, aside / f"checkpoint-{step}")
         seal(aside / f"checkpoint-{step}", parts.job_dir)
     except OSError as error:
         raise ResourceError(
@@ -131,6 +132,22 @@ def write_checkpoint(trainer: Any, parts: LoopParts, save: Any) -> None:
         trainer.args.output_dir = place
         shutil.rmtree(aside, ignore_errors=True)
     drop_old(parts.job_dir, trainer.state.best_global_step or None)
+
+
+def _name_best_in_its_place(trainer: Any, job_dir: Path, written: Path) -> None:
+    """Record the best checkpoint under the path it will have, not where it was written.
+
+    The library looks for it in its output folder, which is moved aside just then; a resumed run would warn that the
+    best checkpoint does not exist any more, and forget it.
+    """
+    from transformers.trainer import TRAINER_STATE_NAME  # noqa: PLC0415
+
+    state = trainer.state
+    if not state.best_global_step:
+        return
+    place = job_dir / FOLDER / f"checkpoint-{state.best_global_step}"
+    state.best_model_checkpoint = str(place) if place.name == written.name or place.is_dir() else None
+    state.save_to_json(str(written / TRAINER_STATE_NAME))
 
 
 def _check_disk(parts: LoopParts, folder: Path) -> None:

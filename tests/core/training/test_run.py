@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -136,3 +137,19 @@ def test_early_stopping_ends_the_run(prepare) -> None:
     assert ending.step < 60
     assert ending.best_step == ending.step - 2
     assert ending.adapter_step == ending.best_step
+
+
+def test_a_resumed_run_finds_the_best_checkpoint_where_it_was_sealed(
+    prepare, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The loss rises, so that the best checkpoint is an old one and the newest must still name it.
+    prepared = prepare(max_steps=6, eval_every=2, save_every=2, learning_rate=0.05, schedule="constant")
+    go(prepared)
+    for folder in checkpoints(prepared.job_dir):
+        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+        best = Path(state["best_model_checkpoint"])
+        assert best == prepared.job_dir / "checkpoints" / f"checkpoint-{state['best_global_step']}"
+        assert is_whole(best) and is_whole(folder)
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    go(prepared.changed(progress=ListProgress(), config=prepared.config.changed(max_steps=8)), resume=True)
+    assert "best checkpoint" not in caplog.text
