@@ -1,32 +1,29 @@
-"""The named endpoints: what people script the app with. The README's table is compared with these.
+"""The named endpoints of runs: what people script the app with. The README's table is compared with these.
 
-    client.predict(handle_file("my.jsonl"), "My questions", api_name="/upload_dataset")
+    client.predict("sample", {"epochs": 2}, api_name="/start_training")
 
-Every endpoint answers plain JSON. It does not know: the page.
+Every endpoint answers plain JSON. It does not know: the page, data sets (dataset_api.py).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.data_classes import FileData
 
 from core.config import TrainingConfig
-from core.errors import InputError, UploadError
+from core.errors import InputError
 from core.inference.messages import ChatOptions, ChatRequest
 from core.jobs.job import Job
 from core.records import Message
 from medft_ui import text
+from medft_ui.dataset_api import add_dataset_api
 from medft_ui.errors import shown
-from medft_ui.tabs.data import forget
 from medft_ui.tabs.export import zip_for_download
 
 if TYPE_CHECKING:
-    from core.dataset.store import Dataset
     from core.studio import Studio
 
 WHICH = ("base", "tuned", "both")
@@ -34,29 +31,9 @@ WHICH = ("base", "tuned", "both")
 
 def add_api(studio: Studio) -> None:
     """Add the endpoints to the page that is being built."""
-    _dataset_endpoints(studio)
+    add_dataset_api(studio)
     _training_endpoints(studio)
     _result_endpoints(studio)
-
-
-def _dataset_endpoints(studio: Studio) -> None:
-    @shown
-    def upload_dataset(file: FileData, name: str) -> dict:
-        """Read, clean, split and keep a file; an empty name takes the file's own."""
-        path = uploaded_path(file)
-        dataset = studio.add_dataset([path], name=name.strip())
-        forget([path])
-        return dataset_json(dataset)
-
-    @shown
-    def list_datasets() -> list:
-        """Every data set, the newest first."""
-        names = ("name", "rows_train", "rows_eval", "status")
-        entries = studio.list_datasets()
-        return [{"dataset_id": entry.id} | {name: getattr(entry, name) for name in names} for entry in entries]
-
-    gr.api(upload_dataset, api_name="upload_dataset", api_description=upload_dataset.__doc__)
-    gr.api(list_datasets, api_name="list_datasets", queue=False)
 
 
 def _training_endpoints(studio: Studio) -> None:
@@ -119,33 +96,6 @@ def _result_endpoints(studio: Studio) -> None:
 
     gr.api(chat, api_name="chat", concurrency_id="gpu", concurrency_limit=1)
     gr.api(export_adapter, api_name="export_adapter")
-
-
-def uploaded_path(file: Any) -> Path:
-    """Where an uploaded file lies; a path that a caller made up is refused, or any file of this machine could be read.
-
-    Raises:
-        UploadError: if the file was not uploaded here.
-    """
-    body = file if isinstance(file, dict) else file.model_dump()
-    path, folder = Path(str(body.get("path", ""))).resolve(), Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
-        raise UploadError(text.Errors.FOREIGN_FILE, text.Errors.FOREIGN_FILE_HINT)
-    return path
-
-
-def dataset_json(dataset: Dataset) -> dict[str, Any]:
-    """What ``upload_dataset`` answers."""
-    report = dataset.report()
-    removed = {step["name"]: step["removed"] for step in report["steps"] if step["on"]}
-    return {
-        "dataset_id": dataset.id,
-        "rows_read": report["rows"]["read"],
-        "rows_kept": dataset.rows_train + dataset.rows_eval,
-        "removed": removed,
-        "problems": [f"{count} rows: {reason}" for reason, count in report["skipped"].items()],
-        "status": dataset.status,
-    }
 
 
 def job_json(job: Job) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from medft_ui.charts import Chart, Series, smooth
 
 Axis = Literal["steps", "minutes"]
 EMPTY = History()
+PAD = 0.01  # of the axis, so that the first and the last mark are not cut in half
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _frame(snapshot: Snapshot, view: View) -> Frame:
         # a whole axis that moved each second would make the charts jump
         end = 0 if snapshot.is_active else end
         title = text.Monitor.MINUTES_AXIS
-    return Frame(view, f"{run} {view.axis} {view.log_scale}", title, (0, end) if end else None)
+    return Frame(view, f"{run} {view.axis} {view.log_scale}", title, (-PAD * end, (1 + PAD) * end) if end else None)
 
 
 def _loss(history: Mapping[str, History], frame: Frame) -> Chart:

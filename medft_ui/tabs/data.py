@@ -22,8 +22,9 @@ from core.progress import Choice, StopVerb
 from medft_ui import parts, text
 from medft_ui.errors import shown
 from medft_ui.events import QUICK
-from medft_ui.tabs import data_views, gate
+from medft_ui.tabs import data_views, gate, rows
 from medft_ui.tabs.gate import Gate
+from medft_ui.tabs.rows import Rows
 
 if TYPE_CHECKING:
     from core.studio import Preview, Studio
@@ -70,6 +71,7 @@ class Data:
         report: What cleaning did to it.
         train_on_it: Takes it to the Train screen.
         gate: Decides about identifiers and approves the data set.
+        by_hand: Shows its rows and changes them.
     """
 
     hero: gr.Column
@@ -92,6 +94,7 @@ class Data:
     report: gr.HTML
     train_on_it: gr.Button
     gate: Gate
+    by_hand: Rows
 
     @property
     def previewed(self) -> list[Any]:
@@ -136,7 +139,8 @@ def build(studio: Studio) -> Data:
         with gr.Row(elem_classes="actions"):
             start_demo = gr.Button(text.Monitor.START_DEMO, variant="primary")
             to_train = gr.Button(text.Data.HERO_TRAIN)
-    made = _upload_card() | _understood_card() | _cleaning_card() | _datasets_card() | {"gate": gate.build()}
+    made = _upload_card() | _understood_card() | _cleaning_card() | _datasets_card()
+    made |= {"gate": gate.build(), "by_hand": rows.build()}
     page = Data(hero=hero, start_demo=start_demo, to_train=to_train, **made)
     _wire(studio, page)
     return page
@@ -268,6 +272,7 @@ def _wire(studio: Studio, page: Data) -> None:
     outputs = [page.dataset, page.files, page.held_out, page.name, page.understood, page.cleaning]
     page.build.click(make_with_bar, inputs, outputs, show_progress_on=page.building, api_visibility="private")
     gate.wire(studio, page.gate, page.dataset, page.report)
+    rows.wire(studio, page.by_hand, page.dataset, page.report, page.gate)
 
 
 def _paths(files: list[str] | None) -> list[Path]:

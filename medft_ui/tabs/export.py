@@ -68,7 +68,7 @@ def build(studio: Studio) -> Export:
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(text.Export.CARD, text.Export.CARD_ASIDE))
         gr.HTML(parts.banner(text.SAFETY))
-        card = gr.Markdown(text.Export.CARD_EMPTY, label=text.Export.CARD, elem_classes="modelcard")
+        card = gr.Markdown(text.Export.CARD_EMPTY, label=text.Export.CARD, elem_classes="modelcard", max_height=560)
     export = Export(run, make, making, download, repository, private, push, pushed, card)
     _wire(studio, export)
     return export
@@ -90,7 +90,7 @@ def _wire(studio: Studio, export: Export) -> None:
 
     @shown
     def show_card(run: str | None) -> list[Any]:
-        return [studio.model_card(run) if run else text.Export.CARD_EMPTY, gr.update(visible=False)]
+        return [card_body(studio, run), gr.update(visible=False)]
 
     export.make.click(make_zip, export.run, export.download, show_progress_on=export.making, api_visibility="private")
     export.push.click(
@@ -104,7 +104,7 @@ def on_open(studio: Studio, export: Export, opened: gr.Tab) -> None:
 
     @shown
     def show(run: str | None) -> str:
-        return studio.model_card(run) if run else text.Export.CARD_EMPTY
+        return card_body(studio, run)
 
     opened.select(show, export.run, export.card, **QUICK)
 
@@ -112,6 +112,16 @@ def on_open(studio: Studio, export: Export, opened: gr.Tab) -> None:
 def run_choices(runs: Sequence[Job]) -> list[tuple[str, str]]:
     """Runs that may have an adapter, newest first."""
     return [(f"{job.name} · {units.moment(job.created)}", job.id) for job in runs if job.state in HAS_ADAPTER]
+
+
+def card_body(studio: Studio, run: str | None) -> str:
+    """The model card as people read it: without the fields in front that only the Hub reads."""
+    if not run:
+        return text.Export.CARD_EMPTY
+    card = studio.model_card(run)
+    if not card.startswith("---\n"):
+        return card
+    return card.partition("\n---\n")[2].lstrip()
 
 
 def zip_for_download(studio: Studio, run_id: str) -> Path:

@@ -42,7 +42,7 @@ def test_charts_take_sixty_updates_without_a_remount_and_keep_the_zoom(
     zoom(page)
     page.wait_for_function("document.querySelectorAll('.chart .plot')[1].layout.xaxis.range[0] > 1")
     zoomed = x_range(page)
-    assert 0 < zoomed[0] < zoomed[1] < 200
+    assert 0 < zoomed[0] < zoomed[1] < 190
     assert x_range(page, 1) == pytest.approx(zoomed), "the charts share one axis"
     page.evaluate("document.querySelectorAll('.chart .plot').forEach(node => { node.mine = true; })")
     page.evaluate(

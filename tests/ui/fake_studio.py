@@ -188,7 +188,11 @@ class FakeStudio(Studio):
         return path
 
     def model_card(self, run_id: str) -> str:
-        return "# Respiratory demo\n\n**Not reviewed.** No named health professional has reviewed this model's answers."
+        front = "---\nlicense: apache-2.0\n---\n"
+        return (
+            front
+            + "# Respiratory demo\n\n**Not reviewed.** No named health professional has reviewed this model's answers."
+        )
 
     def push(self, run_id: str, repo_id: str, *, private: bool = True) -> str:
         self.pushed.append((run_id, repo_id, private))

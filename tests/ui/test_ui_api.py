@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from core.errors import UploadError
-from medft_ui.api import uploaded_path
+from medft_ui.dataset_api import uploaded_path
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
 from tests.ui.test_ui_graph import ENDPOINTS
 
@@ -50,6 +51,73 @@ def test_a_file_becomes_a_data_set_and_is_gone_from_the_uploads(client: Client, 
     assert [entry["name"] for entry in listed] == ["Mine", "Sample questions"]
     assert listed[0]["dataset_id"] == made["dataset_id"] and listed[0]["status"] == made["status"]
     assert list(studio.settings.uploads.rglob("rows.jsonl")) == []
+
+
+def test_a_data_set_is_made_decided_about_approved_changed_and_taken_home(
+    client: Client, studio: FakeStudio, tmp_path: Path
+) -> None:
+    body = [
+        {"question": f"What is illness number {at}?", "answer": f"An invented illness of kind {at * 3}."}
+        for at in range(20)
+    ]
+    body[1]["answer"] = "Write to jane.roe@gmail.com about it."
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in body))
+    steps = ["whitespace", "identifiers"]
+    made = client.predict(handle_file(path), "Mine", {"steps": steps, "eval_share": 0}, api_name="/upload_dataset")
+    id = made["dataset_id"]
+    assert made["status"] == "needs_review" and list(made["removed"]) == steps
+
+    report = client.predict(id, api_name="/dataset_report")
+    assert (report["status"], report["open_blocking"], report["findings_total"]) == ("needs_review", 1, 1)
+    found = report["findings"][0]
+    assert found["kind"] == "email" and "jane" not in json.dumps(report)
+    with pytest.raises(AppError, match="1 blocking findings are open"):
+        client.predict(id, True, "Dr Lee", api_name="/approve_dataset")
+    with pytest.raises(AppError, match="Say who decides"):
+        client.predict(id, [{"action": "replace", "finding": found["id"]}], api_name="/resolve_findings")
+    decision = {"action": "replace", "finding": found["id"], "by": "Dr Lee"}
+    assert client.predict(id, [decision], api_name="/resolve_findings")["status"] == "needs_attestation"
+    with pytest.raises(AppError, match="Confirm the statement first"):
+        client.predict(id, False, "Dr Lee", api_name="/approve_dataset")
+    approved = client.predict(id, True, "Dr Lee", api_name="/approve_dataset")
+    assert approved["status"] == "approved" and approved["approval"]["by"] == "Dr Lee"
+
+    changed = client.predict(id, found["record_id"], None, "A better answer.", api_name="/edit_row")
+    assert changed["status"] == "needs_attestation" and changed["sha256"] != approved["sha256"]
+    row = studio.data.row(id, found["record_id"]).record
+    assert (row.prompt, row.response) == ("What is illness number 1?", "A better answer.")
+    got = Path(client.predict(id, api_name="/export_dataset"))
+    rows = zipfile.ZipFile(got).read("train.jsonl").decode().splitlines()
+    assert len(rows) == 20 and "A better answer." in rows[1]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "values", "says"),
+    [
+        ("dataset_report", ["nobody"], "There is no data set"),
+        ("export_dataset", ["../sample"], "There is no data set"),
+        ("edit_row", ["sample", "r999999", "What?", "So."], "not in this data set"),
+        ("edit_row", ["sample", "r000001", "What?", " "], "must not be empty"),
+        ("resolve_findings", ["sample", ["replace"]], "list of objects"),
+        ("resolve_findings", ["sample", [{"what": "replace"}]], "no field"),
+    ],
+)
+def test_data_endpoints_say_what_is_wrong(client: Client, endpoint: str, values: list, says: str) -> None:
+    with pytest.raises(AppError, match=says):
+        client.predict(*values, api_name=f"/{endpoint}")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [({"eval_share": 3}, "eval_share must lie"), ({"speed": 1}, "no option"), ({"benchmarks": ["/etc/hosts"]}, "API")],
+)
+def test_options_of_an_upload_that_cannot_work(
+    client: Client, studio: FakeStudio, rows: Path, options: dict, says: str
+) -> None:
+    with pytest.raises(AppError, match=says):
+        client.predict(handle_file(rows), "Mine", options, api_name="/upload_dataset")
+    assert [entry.id for entry in studio.list_datasets()] == ["sample"]
 
 
 def test_a_file_that_was_not_uploaded_is_refused(address: str, studio: FakeStudio, rows: Path) -> None:

@@ -1,0 +1,81 @@
+"""Strings of the card Rows and of the data set's endpoints. It does not know: where they are shown."""
+
+from __future__ import annotations
+
+
+class Rows:
+    """The card that shows and changes rows."""
+
+    TITLE = "Rows"
+    ASIDE = "search, correct, take out, put back; each change is kept in the history with your name"
+    VOID = (
+        "Rows are shown as they are. Any change to a row voids the approval: the data set has to be approved again before "
+        "it is trained on."
+    )
+    EMPTY = "Choose a data set above to see its rows."
+    NONE = "No row fits. Take out a word, or choose another filter."
+    SEARCH = "Search"
+    SEARCH_INFO = "words that must all occur; Enter starts the search"
+    FIND = "Search rows"
+    FILTER = "Show"
+    TABLE = "Rows of the data set"
+    COLUMNS = ("Row", "Part", "Question", "Answer", "Notes")
+    RANGE = "Rows {first} to {last} of {total}"
+    PAGE = "Page"
+    PREVIOUS = "Previous page"
+    NEXT = "Next page"
+    PICK = "Row to change"
+    PICK_INFO = "of those on this page"
+    CHOICE = "{id} · {question}"
+    BY = "Changed by"
+    BY_INFO = "kept in the history with each change"
+    PROMPT = "Question"
+    RESPONSE = "Answer"
+    TURNS = "This row is a conversation of {count} messages; its last question and its answer can be changed here."
+    SAVE = "Save"
+    EXCLUDE = "Exclude"
+    RESTORE = "Restore"
+    EDITED = "edited"
+    REMOVED = "removed"
+    SAVED = "Row {id} is saved."
+    EXCLUDED = "Row {id} is excluded. It can be restored under “Excluded by hand”."
+    RESTORED = "Row {id} is as it was."
+    UNAPPROVED = "The data set is no longer approved: approve it again before training."
+    PREPARE = "Prepare the downloads"
+    DOWNLOAD = "Data set (zip)"
+    REPORT = "Readable report (html)"
+    STEP_FILTER = "{title}: {what} ({count})"
+    WARNED = "pointed at"
+    TAKEN_OUT = "removed"
+    NO_SET = "No data set is chosen."
+    NO_SET_HINT = "Choose one under Data sets."
+    NO_ROW = "No row is chosen."
+    NO_ROW_HINT = "Choose one of the rows on this page."
+    NO_NAME = "Say who changes the row: it is kept in the history."
+    NO_NAME_HINT = "Fill in “Changed by”."
+
+
+# What can be shown, with the filter of core.dataset.curate.
+FILTERS = (
+    ("All rows", ""),
+    ("To train on", "train"),
+    ("Held out", "eval"),
+    ("With open findings", "findings"),
+    ("Pointed at by a step", "warned"),
+    ("Edited by hand", "edited"),
+    ("Excluded by hand", "removed:by_hand"),
+    ("Removed, for any reason", "removed"),
+)
+PARTS = {"train": "train", "eval": "held out"}
+
+
+class Api:
+    """What the endpoints say."""
+
+    BY = "API"
+    OPTIONS = "options must be an object."
+    OPTIONS_HINT = 'Pass for example {"eval_share": 0.1}, or {} for the recommended values.'
+    BENCHMARKS = "Benchmark files cannot be named over the API."
+    BENCHMARKS_HINT = "Leave benchmarks out."
+    DECISIONS = "decisions must be a list of objects."
+    DECISIONS_HINT = 'Pass for example [{"action": "replace", "level": "blocking", "by": "Dr Lee"}].'
