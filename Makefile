@@ -42,7 +42,7 @@ bench-cpu: $(VENV)/installed ## training speed without a GPU, against a plain lo
 	$(BIN)/python -m core.training.bench $(ARGS)
 
 bench-gpu: $(VENV)/installed-dev ## training speed on this GPU: plain notebook, Unsloth notebook, our plan
-	$(BIN)/python tests/gpu/bench_gpu.py $(ARGS)
+	$(BIN)/python -m tests.gpu.bench_gpu $(ARGS)
 
 bench-data: $(VENV)/installed-dev ## cleaning speed step by step, 10k to 1M rows
 	$(BIN)/python -m core.dataset.bench $(ARGS)

@@ -4,7 +4,8 @@
 
 ``speed``: the plain notebook, the Unsloth notebook, our plan on both engines, the smallest-memory plan, a forced T4.
 ``memory``: the forecast against the measured peak on some twenty set-ups. Every measurement has a process of its own
-(memory: one for each engine); one that fails is shown as failed, and the others go on.
+(memory: one for each engine); one that fails is shown as failed, and the others go on. Each memory case is shown and
+written to RESULT.json when it is done, so that a cut keeps what was measured.
 """
 
 from __future__ import annotations
@@ -14,13 +15,18 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MARK = "RESULT "
+# A process imports its libraries and loads weights; a further case of the memory part only loads weights.
+PROCESS_LIMIT_S, CASE_LIMIT_S = 300, 60
 WARM_STEPS = 4
 EQUAL_TOKENS = 20_000
 # Rows of up to 2048 tokens, the length that the measurements of facts and notebooks use.
@@ -83,7 +89,7 @@ def main() -> int:
     parser.add_argument("--one", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        sys.stdout.write(MARK + json.dumps(_measure(json.loads(options.one), options)) + "\n")
+        _measure_and_tell(json.loads(options.one), options)
         return 0
     # Started as a file, Python looks for modules beside it only.
     sys.path.insert(0, str(REPOSITORY))
@@ -98,7 +104,14 @@ def main() -> int:
         )
     for name, what in jobs:
         if options.only in name:
-            results[name] = _child(what, options)
+            kept: list[dict[str, Any]] = []
+
+            def keep(one: dict[str, Any], name: str = name, kept: list[dict[str, Any]] = kept) -> None:
+                kept.append(one)
+                options.out.write_text(json.dumps(results | {name: {"cases": kept}}, indent=1))
+                _say(_case_line(name, one))
+
+            results[name] = _child(what, options, keep)
             _say(f"[{time.monotonic() - began:5.0f} s] {name}: {_short(results[name])}")
             options.out.write_text(json.dumps(results, indent=1))
     _table(results)
@@ -116,28 +129,85 @@ def _short(result: dict[str, Any]) -> str:
     return json.dumps({name: value for name, value in result.items() if name not in ("losses", "cases", "choices")})
 
 
-def _child(what: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def _child(
+    what: dict[str, Any], options: argparse.Namespace, keep: Callable[[dict[str, Any]], None] = lambda _: None
+) -> dict[str, Any]:
+    """Measure in a process of its own; ``keep`` gets each case of the memory part as soon as it is measured."""
     command = [
         sys.executable, "-m", "tests.gpu.bench_gpu", "--one", json.dumps(what), "--tokenizer", str(options.tokenizer),
         "--rows", str(options.rows), "--scratch", str(options.scratch),
     ]  # fmt: skip
+    began, cases = time.monotonic(), "cases" in what
+    limit_s = PROCESS_LIMIT_S + CASE_LIMIT_S * len(what.get("cases", ()))
+    told, error = listen(command, limit_s, keep if cases else lambda _: None)
+    result: dict[str, Any] = {"cases": told} if cases else (told[0] if told else {})
+    if error is None and not told:
+        error = "it ended without a result"
+    if error is not None:
+        result |= {"error": error}
+    return result | {"process_s": round(time.monotonic() - began, 1)}
+
+
+def listen(
+    command: list[str], limit_s: float, hear: Callable[[dict[str, Any]], None]
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Run a command and collect the results that it prints, one a line, also if it fails or is cut off.
+
+    Args:
+        command: What to run.
+        limit_s: Seconds after which it is ended.
+        hear: Gets each result at once.
+
+    Returns:
+        The results, and what went wrong: None where nothing did.
+    """
     environment = os.environ | {
         "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
         "HF_HUB_OFFLINE": "1",
         "PYTHONWARNINGS": "ignore",
     }
-    began = time.monotonic()
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, cwd=REPOSITORY, env=environment, timeout=300, check=False
+    results: list[dict[str, Any]] = []
+    late, rest = threading.Event(), ""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=REPOSITORY, env=environment
         )
-    except subprocess.TimeoutExpired:
-        return {"error": "took more than 300 s"}
-    line = next((line for line in done.stdout.splitlines() if line.startswith(MARK)), None)
-    if line is None:
-        return {"error": (done.stdout + done.stderr)[-4000:]}
-    result: dict[str, Any] = json.loads(line.removeprefix(MARK))
-    return result | {"process_s": round(time.monotonic() - began, 1)}
+
+        def end() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(limit_s, end)
+        timer.start()
+        assert process.stdout is not None
+        with process.stdout as lines:
+            for line in lines:
+                if line.startswith(MARK):
+                    results.append(json.loads(line.removeprefix(MARK)))
+                    hear(results[-1])
+                else:
+                    rest = (rest + line)[-4000:]
+        code = process.wait()
+        timer.cancel()
+        errors.seek(0)
+        rest += errors.read()
+    if late.is_set():
+        return results, f"took more than {limit_s:.0f} s"
+    return results, rest[-4000:] or f"exit status {code}" if code else None
+
+
+def _measure_and_tell(what: dict[str, Any], options: argparse.Namespace) -> None:
+    """In the child: print each result on a line of its own."""
+    if what["do"] == "memory":
+        for one in what["cases"]:
+            _tell(_memory_case(what["engine"], one, options))
+    else:
+        _tell(_measure(what, options))
+
+
+def _tell(result: dict[str, Any]) -> None:
+    # Libraries leave lines unended (progress bars), and a cut loses what waits in a buffer.
+    _say("\n" + MARK + json.dumps(result))
 
 
 def _measure(what: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
@@ -151,8 +221,6 @@ def _measure(what: dict[str, Any], options: argparse.Namespace) -> dict[str, Any
             import unsloth  # noqa: F401
         base = options.scratch / what["size"]
         return notebook(what["kind"], base, options.scratch / "notebook", _rows(options, base, 2048), what["steps"])
-    if what["do"] == "memory":
-        return {"cases": [_memory_case(what["engine"], one, options) for one in what["cases"]]}
     return _ours(what, options)
 
 
@@ -264,21 +332,20 @@ def _memory_case(engine: str, one: dict[str, Any], options: argparse.Namespace) 
     }  # fmt: skip
 
 
+def _case_line(name: str, one: dict[str, Any]) -> str:
+    what = f"{name[8:]} {one['size']} {one['config']}"
+    if "error" in one:
+        return f"  FAILED {what}\n{one['error']}"
+    numbers = "{allocated_gib:6.2f} GiB measured {forecast_gib:6.2f} forecast {error_percent:+6.1f} %".format(**one)
+    return f"  {numbers}  {what}"
+
+
 def _table(results: dict[str, Any]) -> None:
     gpu = results["gpu"]
     _say(f"\n{gpu}")
     for name, result in results.items():
         for one in result.get("cases", ()):
-            what = f"{one['size']} {one['config']}"
-            if "error" in one:
-                _say(f"  FAILED {what}\n{one['error']}")
-            else:
-                numbers = (
-                    "{allocated_gib:6.2f} GiB measured {forecast_gib:6.2f} forecast {error_percent:+6.1f} %".format(
-                        **one
-                    )
-                )
-                _say(f"  {numbers}  {name[8:]} {what}")
+            _say(_case_line(name, one))
         if "tokens_per_s" in result:
             work = 4 * _parameters(name[:2]) * result["tokens_per_s"] / 1e12 / gpu.get("matmul_tflops", 1)
             error = result.get("forecast_error_percent")
