@@ -5,6 +5,7 @@
     run_id = studio.start_training(dataset.id, config)
     studio.snapshot(run_id) …
     for piece in studio.chat(run_id, request): …
+    studio.data.approve(dataset.id, attest=True, name="Dr Lee")
     studio.close()
 
 It joins the rooms and decides nothing that a room could decide. It does not know: gradio, HTML, who asks.
@@ -23,9 +24,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from core.config import TrainingConfig
+from core.config import DEFAULT_MODEL, TrainingConfig
 from core.dataset.build import build_dataset, sample_dataset
-from core.dataset.clean import CleanOptions
+from core.dataset.clean import CleanOptions, CountTokens
+from core.dataset.desk import DatasetDesk
 from core.dataset.ingest import Upload, read_upload
 from core.dataset.mapping import ColumnMapping, Skipped, detect, to_records
 from core.dataset.store import Dataset, list_datasets, open_dataset
@@ -85,6 +87,7 @@ class Studio:
         self.settings = settings
         self.controller = controller or JobController(settings.runs, resumable=last_whole_checkpoint)
         self.chats = ChatProcess(settings.models)
+        self.data = DatasetDesk(settings.datasets, self._token_counter)
         self.reviews = ReviewDesk(settings, self.controller, free_device=self.chats.close)
 
     def open(self) -> None:
@@ -155,8 +158,14 @@ class Studio:
             home=self.settings.datasets,
             name=name or (Path(upload.files[0].name).stem if upload.files else "Upload"),
             eval_upload=read_upload(eval_paths) if eval_paths else None,
+            count_tokens=self._token_counter(),
             progress=progress or SilentProgress(),
         )
+
+    def _token_counter(self) -> CountTokens | None:
+        """Count as the default model will see rows; None until it is on this disk, and cleaning says so."""
+        folder = self.model_folder(DEFAULT_MODEL)
+        return Template.from_folder(folder).count if folder else None
 
     # -- train ----------------------------------------------------------------------------------------------------
 

@@ -120,6 +120,20 @@ def page(dataset: Dataset, query: str = "", filter: str = "", offset: int = 0, l
     return Page(tuple(rows), len(places))
 
 
+def row(dataset: Dataset, record_id: str) -> RowView:
+    """Give one row of a data set, also one that was removed.
+
+    Raises:
+        DatasetError: if there is no such row.
+    """
+    gone = next((item for item in removed_rows(dataset) if item.row.id == record_id), None)
+    if gone:
+        return RowView(gone.row, gone.part, ((gone.step, gone.reason),), removed=True)
+    part, record = fetch(dataset, [record_id])[record_id]
+    notes = tuple(_notes(dataset).get(record_id, ()))
+    return RowView(record, part, notes, record_id in _edited(dataset))
+
+
 def _ids_of(dataset: Dataset, kind: str, step: str) -> set[str] | None:
     """Give the ids that a filter lets through; None for all."""
     if kind in ("", "train", "eval"):

@@ -183,6 +183,21 @@ class Template:
         """Token ids of a conversation that ends with an answer and its end token."""
         return [id for text, first in _with_first(self.pieces(messages)) for id in self.ids(text, first=first)]
 
+    def count(self, texts: list[str]) -> list[int]:
+        """Count the tokens of rows that are given as their texts alone: a question with an answer, written for the model.
+
+        Args:
+            texts: One for each row, all its messages.
+
+        Returns:
+            Tokens with what the template puts around one question and one answer; each further turn adds a few that
+            are not counted here.
+        """
+        around = len(self.full_ids((Message("user", "x"), Message("assistant", "x"))))
+        around -= 2 * len(self.tokenizer.encode("x", add_special_tokens=False).ids)
+        counted = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [len(encoding.ids) + around for encoding in counted]
+
     def ids(self, text: str, *, first: bool) -> list[int]:
         """Token ids of one piece.
 

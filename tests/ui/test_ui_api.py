@@ -63,7 +63,7 @@ def test_a_data_set_is_made_decided_about_approved_changed_and_taken_home(
     body[1]["answer"] = "Write to jane.roe@gmail.com about it."
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in body))
-    steps = ["whitespace", "identifiers"]
+    steps = ["blanks", "identifiers"]
     made = client.predict(handle_file(path), "Mine", {"steps": steps, "eval_share": 0}, api_name="/upload_dataset")
     id = made["dataset_id"]
     assert made["status"] == "needs_review" and list(made["removed"]) == steps
@@ -92,32 +92,21 @@ def test_a_data_set_is_made_decided_about_approved_changed_and_taken_home(
     assert len(rows) == 20 and "A better answer." in rows[1]
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "values", "says"),
-    [
+def test_data_endpoints_say_what_is_wrong(client: Client, studio: FakeStudio, rows: Path) -> None:
+    for endpoint, values, says in (
         ("dataset_report", ["nobody"], "There is no data set"),
         ("export_dataset", ["../sample"], "There is no data set"),
         ("edit_row", ["sample", "r999999", "What?", "So."], "not in this data set"),
         ("edit_row", ["sample", "r000001", "What?", " "], "must not be empty"),
         ("resolve_findings", ["sample", ["replace"]], "list of objects"),
         ("resolve_findings", ["sample", [{"what": "replace"}]], "no field"),
-    ],
-)
-def test_data_endpoints_say_what_is_wrong(client: Client, endpoint: str, values: list, says: str) -> None:
-    with pytest.raises(AppError, match=says):
-        client.predict(*values, api_name=f"/{endpoint}")
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [({"eval_share": 3}, "eval_share must lie"), ({"speed": 1}, "no option"), ({"benchmarks": ["/etc/hosts"]}, "API")],
-)
-def test_options_of_an_upload_that_cannot_work(
-    client: Client, studio: FakeStudio, rows: Path, options: dict, says: str
-) -> None:
-    with pytest.raises(AppError, match=says):
-        client.predict(handle_file(rows), "Mine", options, api_name="/upload_dataset")
-    assert [entry.id for entry in studio.list_datasets()] == ["sample"]
+        ("upload_dataset", [handle_file(rows), "Mine", {"eval_share": 3}], "eval_share must lie"),
+        ("upload_dataset", [handle_file(rows), "Mine", {"speed": 1}], "no option"),
+        ("upload_dataset", [handle_file(rows), "Mine", {"benchmarks": ["/etc/hosts"]}], "over the API"),
+    ):
+        with pytest.raises(AppError, match=says):
+            client.predict(*values, api_name=f"/{endpoint}")
+    assert [(entry.id, entry.status) for entry in studio.list_datasets()] == [("sample", "approved")]
 
 
 def test_a_file_that_was_not_uploaded_is_refused(address: str, studio: FakeStudio, rows: Path) -> None:
