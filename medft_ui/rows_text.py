@@ -9,15 +9,16 @@ class Rows:
     TITLE = "Rows"
     ASIDE = "search, correct, take out, put back; each change is kept in the history with your name"
     VOID = (
-        "Rows are shown as they are. Any change to a row voids the approval: the data set has to be approved again before "
-        "it is trained on."
+        "Rows are shown as they are, identifiers too. Any change to a row voids the approval: the data set has to be approved again "
+        "before it is trained on."
     )
     EMPTY = "Choose a data set above to see its rows."
     NONE = "No row fits. Take out a word, or choose another filter."
     SEARCH = "Search"
-    SEARCH_INFO = "words that must all occur; Enter starts the search"
+    SEARCH_INFO = "words that must all occur in a row"
     FIND = "Search rows"
     FILTER = "Show"
+    FILTER_INFO = "which rows of the data set"
     TABLE = "Rows of the data set"
     COLUMNS = ("Row", "Part", "Question", "Answer", "Notes")
     RANGE = "Rows {first} to {last} of {total}"
@@ -27,6 +28,7 @@ class Rows:
     PICK = "Row to change"
     PICK_INFO = "of those on this page"
     CHOICE = "{id} · {question}"
+    HELD = "Row in the form"
     BY = "Changed by"
     BY_INFO = "kept in the history with each change"
     PROMPT = "Question"

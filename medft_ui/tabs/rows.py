@@ -110,10 +110,11 @@ def build() -> Rows:
         gr.HTML(parts.heading(Words.TITLE, Words.ASIDE) + parts.note(Words.VOID))
         with gr.Row():
             query = gr.Textbox(label=Words.SEARCH, info=Words.SEARCH_INFO, max_length=200, min_width=200)
-            filter = gr.Dropdown(list(FILTERS), value="", label=Words.FILTER, info=" ", min_width=200)
-        table = gr.HTML(parts.note(Words.EMPTY))
+            filter = gr.Dropdown(list(FILTERS), value="", label=Words.FILTER, info=Words.FILTER_INFO, min_width=200)
         with gr.Row(elem_classes="actions"):
             find = gr.Button(Words.FIND)
+        table = gr.HTML(parts.note(Words.EMPTY))
+        with gr.Row(elem_classes="actions"):
             previous = gr.Button(Words.PREVIOUS)
             following = gr.Button(Words.NEXT)
         with gr.Row():
@@ -141,8 +142,9 @@ def build() -> Rows:
 
 
 def _editor() -> dict[str, Any]:
+    # outside of the column, which would show it when it is shown itself
+    held = gr.Textbox("", visible="hidden", label=Words.HELD)
     with gr.Column(visible=False) as editor:
-        held = gr.Textbox("", visible="hidden", label="held")
         about = gr.HTML()
         prompt = gr.Textbox(label=Words.PROMPT, lines=2, max_lines=8)
         response = gr.Textbox(label=Words.RESPONSE, lines=4, max_lines=16)
