@@ -20,7 +20,7 @@ demo: $(VENV)/installed ## the whole way in the terminal: clean, train, judge, a
 
 test: $(VENV)/installed-dev browser ## everything but the GPU tests (about 15 minutes on two cores)
 	$(BIN)/python -m core.model.prepare
-	$(BIN)/python -m pytest -m "not gpu and not long" $(ARGS)
+	$(BIN)/python -m pytest -m "not gpu" $(ARGS)
 
 check: $(VENV)/installed-dev lint types fast ## lint, types and the fast tests, in under 90 seconds
 
@@ -32,7 +32,7 @@ types:
 	$(BIN)/mypy
 
 fast:
-	$(BIN)/python -m pytest -q -m "not gpu and not slow and not long and not browser and not realdata" $(ARGS)
+	$(BIN)/python -m pytest -q -m "not gpu and not slow and not browser and not realdata" $(ARGS)
 
 format: $(VENV)/installed-dev ## put every file into the house form
 	$(BIN)/ruff check --fix .

