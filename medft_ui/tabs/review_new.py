@@ -128,7 +128,9 @@ def _wire(studio: Studio, screen: NewScreen) -> None:
             return gr.update(choices=[], value=[])
 
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    screen.create.click(create, screen.form, screen.answering, queue=False, api_visibility="private", show_progress="hidden")
+    screen.create.click(
+        create, screen.form, screen.answering, queue=False, api_visibility="private", show_progress="hidden"
+    )
     screen.run.change(list_topics, screen.run, screen.topics, **quiet)
     screen.source.change(_source_fields, screen.source, [screen.count, screen.topics, screen.own], **quiet)
 
