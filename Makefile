@@ -45,7 +45,7 @@ bench-gpu: $(VENV)/installed-dev ## training speed on this GPU: plain notebook, 
 	$(BIN)/python -m tests.gpu.bench_gpu $(ARGS)
 
 bench-data: $(VENV)/installed-dev ## cleaning speed step by step, 10k to 1M rows
-	$(BIN)/python -m core.dataset.bench $(ARGS)
+	$(BIN)/python tests/benchmarks/bench_dataset.py $(ARGS)
 
 lock: ## pin what requirements.txt resolves to today (in a fresh environment)
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
