@@ -48,6 +48,7 @@ def test_it_learns_reports_and_leaves_an_adapter(prepare) -> None:
     assert all(is_whole(path) for path in checkpoints(prepared.job_dir))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packing", ["on", "off"])
 @pytest.mark.parametrize("stop_at", [3, 4, 10])
 def test_pause_and_resume_give_the_same_bits(prepare, packing: str, stop_at: int) -> None:

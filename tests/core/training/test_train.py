@@ -45,6 +45,7 @@ def job(home: Path, tiny: Path, tmp_path: Path):
     return make
 
 
+@pytest.mark.slow
 def test_a_job_leaves_everything_it_promises(job) -> None:
     folder, heard = job(), ListProgress()
     train(folder, heard)
@@ -60,6 +61,7 @@ def test_a_job_leaves_everything_it_promises(job) -> None:
     assert any("First batch checked" in line for line in heard.logs)
 
 
+@pytest.mark.slow
 def test_a_stopped_job_goes_on_with_the_plan_it_began_with(job, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = job()
     train(folder, ListProgress(stop_at=3))
@@ -73,6 +75,7 @@ def test_a_stopped_job_goes_on_with_the_plan_it_began_with(job, monkeypatch: pyt
     assert any("Going on from checkpoint-3" in line for line in heard.logs)
 
 
+@pytest.mark.slow
 def test_discard_leaves_no_checkpoints(job) -> None:
     folder = job()
     train(folder, ListProgress(stop_at=2, verb="discard"))
