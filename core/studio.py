@@ -31,7 +31,7 @@ from core.dataset.desk import DatasetDesk
 from core.dataset.ingest import Upload, read_upload
 from core.dataset.mapping import ColumnMapping, Skipped, detect, to_records
 from core.dataset.store import Dataset, list_datasets, open_dataset
-from core.errors import ConfigError, DatasetError, JobError, Problem
+from core.errors import ConfigError, DatasetError, JobError, MedftError, Problem, ResourceError
 from core.evaluation.review.desk import ReviewDesk
 from core.export.adapter import export_adapter, write_adapter_folder
 from core.export.audit import audit_of
@@ -222,6 +222,7 @@ class Studio:
         Raises:
             ConfigError: with every problem at once.
             JobError: if the machine is busy.
+            ResourceError: if the disk is full.
         """
         problems = self.problems(dataset_id, config)
         if problems:
@@ -229,14 +230,19 @@ class Studio:
         self.chats.close()  # frees the device's memory; a chat starts again by itself when somebody asks
         name = name.strip() or self.dataset(dataset_id).name
         folder = self.settings.runs / _new_id(name)
-        folder.mkdir(parents=True, mode=0o700)
         try:
+            folder.mkdir(parents=True, mode=0o700)
             write_whole(folder / "config.json", json.dumps(config.to_json(), indent=1, ensure_ascii=False))
             return self.controller.submit("train", folder, name=name, dataset_id=dataset_id).id
-        except JobError:
+        except (MedftError, OSError) as error:
+            # busy or full: nothing half made stays, unless the job itself is there to tell what happened
             if not (folder / "job.json").exists():
-                shutil.rmtree(folder)
-            raise
+                shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, MedftError):
+                raise
+            raise ResourceError(
+                f"The run's folder could not be written ({error.strerror}).", "Free some disk space and start again."
+            ) from error
 
     def stop_training(self, run_id: str, keep: bool) -> Job:
         """Stop and keep (it can be resumed), or discard."""
