@@ -104,7 +104,9 @@ def test_a_hidden_gpu_is_not_there(visible: str) -> None:
 def test_without_a_driver_the_process_memory_is_shown_and_said(silent: str) -> None:
     status = DeviceReader(FakeNvml((silent,)), {}).read(os.getpid())
     assert (status.kind, status.note) == ("cpu", NO_GPU_NOTE)
-    assert 0.005 < (status.process_gib or 0) < status.used_gib < status.total_gib
+    # resident memory counts mapped library files, which the system's "used" does not: the two cannot be compared
+    assert 0.005 < (status.process_gib or 0) < status.total_gib
+    assert 0 < status.used_gib < status.total_gib
     assert "cores" in status.name
 
 
