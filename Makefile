@@ -31,8 +31,9 @@ lint:
 types:
 	$(BIN)/mypy
 
+# one thread a process: libraries that spin on every core slow each other down
 fast:
-	$(BIN)/python -m pytest -q -m "not gpu and not slow and not browser and not realdata" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m "not gpu and not slow and not browser and not realdata" $(ARGS)
 
 format: $(VENV)/installed-dev ## put every file into the house form
 	$(BIN)/ruff check --fix .
