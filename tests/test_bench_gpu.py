@@ -6,6 +6,8 @@ import sys
 import textwrap
 import time
 
+import pytest
+
 from tests.gpu.bench_gpu import MARK, listen
 
 
@@ -27,6 +29,7 @@ def test_results_are_heard_one_by_one() -> None:
     assert error is None
 
 
+@pytest.mark.slow
 def test_a_cut_keeps_what_was_measured() -> None:
     began = time.monotonic()
     results, error = listen(command(TWO + "time.sleep(120)"), 3, lambda _: None)

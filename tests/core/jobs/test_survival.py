@@ -125,6 +125,7 @@ def resumable_step(folder: Path) -> int:
     return int(path.read_text()) if path.exists() else 0
 
 
+@pytest.mark.slow
 def test_the_worker_outlives_the_app_and_the_next_app_follows_it(bench: Any) -> None:
     bench.folder(steps=700, pause=0.005)
     app = start_app(bench.runs, "run1")
@@ -186,6 +187,7 @@ def test_a_worker_that_finished_while_no_app_ran_is_finished(bench: Any) -> None
     assert (picture.state, picture.step, picture.error) == ("finished", 100, None)
 
 
+@pytest.mark.slow
 def test_of_starts_at_the_same_instant_in_three_apps_exactly_one_wins(bench: Any) -> None:
     for name in ("a", "b", "c"):
         bench.folder(name, steps=10_000)
@@ -276,6 +278,7 @@ def test_a_full_disk_at_submit_leaves_nothing_half_written(bench: Any, monkeypat
     assert controller.submit("train", folder).state == "starting", "and the device is free again"
 
 
+@pytest.mark.slow
 def test_a_silent_worker_is_told_but_not_killed(bench: Any) -> None:
     controller = bench.controller()
     controller.submit("train", bench.folder(steps=100_000))

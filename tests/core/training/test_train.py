@@ -91,6 +91,7 @@ def test_data_that_changed_since_are_not_continued(job, home: Path) -> None:
         train(folder, ListProgress())
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_is_retried_once_with_less(job, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
@@ -146,6 +147,7 @@ def test_a_stop_before_the_first_step_ends_quietly(job) -> None:
     assert not (folder / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_what_an_interrupted_write_left_is_cleared(job) -> None:
     folder = job()
     left = folder / "checkpoints" / ".writing" / "checkpoint-2"
