@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.chromium import find
 from tests.ui.conftest import address, studio
@@ -49,6 +51,24 @@ def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Open a tab, from the menu of those that do not fit if it is there.
+
+    Gradio measures which tabs fit only some time after the page stands, and moves them meanwhile: so try again.
+    """
+    tab = page.get_by_role("tab", name=name, exact=True)
+    menu = page.locator(".overflow-menu > button").first
+    for _ in range(60):
+        with suppress(PlaywrightTimeout):
+            if tab.is_visible():
+                return tab.click(timeout=2_000)
+            if menu.is_visible():
+                menu.click(timeout=2_000)
+                return page.locator(".overflow-dropdown button", has_text=name).click(timeout=2_000)
+        page.wait_for_timeout(200)
+    raise AssertionError(f"the tab {name} is nowhere to be seen")
 
 
 @pytest.fixture

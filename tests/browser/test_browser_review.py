@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from core.evaluation.review.items import ReviewItem, ReviewOptions
+from tests.browser.conftest import open_tab
 from tests.ui.fake_studio import FakeStudio
 
 pytestmark = pytest.mark.browser
@@ -33,13 +34,7 @@ def review_id(studio: FakeStudio) -> str:
 
 
 def open_review(page: Page) -> None:
-    """Open the tab; on a phone it lies behind the dots."""
-    tab = page.get_by_role("tab", name="Review", exact=True)
-    page.get_by_role("tab", name="Data", exact=True).wait_for()
-    if not tab.is_visible():
-        page.locator(".overflow-menu > button").first.click()
-        tab = page.locator(".overflow-dropdown button", has_text="Review")
-    tab.click()
+    open_tab(page, "Review")
 
 
 def enter(page: Page, name: str = "reviewer 2") -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import open_tab
 from tests.ui.fake_studio import FakeStudio, snapshot
 
 pytestmark = pytest.mark.browser
@@ -25,10 +26,6 @@ def write_rows(path: Path, count: int = 30) -> Path:
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
-
-
-def open_tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name).click()
 
 
 def panel(page: Page) -> object:
@@ -195,11 +192,7 @@ def test_every_screen_fits(
     studio.fake.show(snapshot("finished", 200))
     page = open_page(width=width, dark=dark)
     for tab in ("Data", "Train", "Chat", "Export", "Help"):
-        found = page.get_by_role("tab", name=tab)
-        if not found.is_visible():
-            page.locator(".overflow-menu > button").click()
-            found = page.locator(".overflow-dropdown button", has_text=tab)
-        found.click()
+        open_tab(page, tab)
         page.wait_for_timeout(700)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{tab} sticks out sideways"
         picture(page, f"{tab.lower()}-{name}")
