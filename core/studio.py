@@ -18,18 +18,17 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from core.config import DEFAULT_MODEL, TrainingConfig
-from core.dataset.build import build_dataset, sample_dataset
 from core.dataset.clean import CleanOptions, CountTokens
-from core.dataset.desk import DatasetDesk
-from core.dataset.ingest import Upload, read_upload
-from core.dataset.mapping import ColumnMapping, Skipped, detect, to_records
+from core.dataset.desk import DatasetDesk, Preview
+from core.dataset.intake import Intake
+from core.dataset.mapping import ColumnMapping
+from core.dataset.sample import pristine_sample
 from core.dataset.store import Dataset, list_datasets, open_dataset
 from core.errors import ConfigError, DatasetError, JobError, MedftError, Problem, ResourceError
 from core.evaluation.review.desk import ReviewDesk
@@ -49,30 +48,11 @@ from core.model.plan import DatasetStats, Plan, plan
 from core.model.resolve import ResolvedModel, list_kept
 from core.model.shape import ModelShape
 from core.model.template import Template
-from core.progress import Progress, SilentProgress
-from core.records import Record
+from core.progress import Progress
 from core.settings import Settings
 from core.training.checkpoints import last_whole_checkpoint
 
-PREVIEW_ROWS = 10
 LEAST_FREE_GIB = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What was understood of an upload, before anything is kept.
-
-    Args:
-        upload: The files as read.
-        mapping: Which columns are what, with the reason.
-        rows: The first rows as they came, at most ten.
-        records: What becomes of them, in the same order.
-    """
-
-    upload: Upload
-    mapping: ColumnMapping
-    rows: tuple[dict[str, Any], ...]
-    records: tuple[Record | Skipped, ...]
 
 
 class Studio:
@@ -87,18 +67,19 @@ class Studio:
         self.settings = settings
         self.controller = controller or JobController(settings.runs, resumable=last_whole_checkpoint)
         self.chats = ChatProcess(settings.models)
-        self.data = DatasetDesk(settings.datasets, self._token_counter)
+        self.data = DatasetDesk(settings.datasets, self._token_counter, local_folders=not settings.is_public)
         self.reviews = ReviewDesk(settings, self.controller, free_device=self.chats.close)
 
     def open(self) -> None:
         """Make the folders, lay out the sample data, and pick up jobs that an earlier app has left."""
         self.settings.make_folders()
-        sample_dataset(self.settings.datasets)
+        self.sample()
         self.controller.start()
 
     def close(self) -> None:
-        """End the chat process and stop following jobs; a worker that runs goes on."""
+        """End the chat process and a cleaning under way, and stop following jobs; a worker that runs goes on."""
         self.chats.close()
+        self.data.works.close()
         self.controller.close()
 
     # -- data -----------------------------------------------------------------------------------------------------
@@ -106,6 +87,10 @@ class Studio:
     def list_datasets(self) -> list[Dataset]:
         """Every data set, the newest first."""
         return list(list_datasets(self.settings.datasets))
+
+    def sample(self) -> Dataset:
+        """The data set that comes with the app, as it was written: what the quick demo trains on."""
+        return pristine_sample(self.settings.datasets)
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Open one data set.
@@ -121,10 +106,7 @@ class Studio:
         Raises:
             UploadError: if the files cannot be read, or hold no questions with answers.
         """
-        upload = read_upload(paths)
-        mapping = mapping or detect(upload)
-        rows = tuple(row.values for row in upload.sample[:PREVIEW_ROWS])
-        return Preview(upload, mapping, rows, tuple(islice(to_records(upload, mapping), PREVIEW_ROWS)))
+        return self.data.preview(Intake(tuple(paths)), mapping)
 
     def add_dataset(
         self,
@@ -150,17 +132,8 @@ class Studio:
             UploadError: if the files cannot be read, or nothing usable is left.
             ResourceError: if the disk is too full.
         """
-        upload = read_upload(paths)
-        return build_dataset(
-            upload,
-            mapping or detect(upload),
-            options or CleanOptions(),
-            home=self.settings.datasets,
-            name=name or (Path(upload.files[0].name).stem if upload.files else "Upload"),
-            eval_upload=read_upload(eval_paths) if eval_paths else None,
-            count_tokens=self._token_counter(),
-            progress=progress or SilentProgress(),
-        )
+        intake = Intake(tuple(paths), held_out=tuple(eval_paths))
+        return self.data.add(intake, name=name, mapping=mapping, options=options, progress=progress)
 
     def _token_counter(self) -> CountTokens | None:
         """Count as the default model will see rows; None until it is on this disk, and cleaning says so."""

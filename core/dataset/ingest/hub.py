@@ -9,8 +9,12 @@ It does not know: what a column means; tokens (the Hub's own login is used).
 from __future__ import annotations
 
 import hashlib
+import socket
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -18,6 +22,7 @@ from core.dataset.ingest.source import Limits, Row, SourceFile, Table, Upload, c
 from core.errors import UploadError
 
 _BATCH = 500
+_ANSWER_S = 5.0
 
 
 def read_hub(
@@ -59,6 +64,12 @@ def _load(name: str, config: str, split: str, revision: str) -> Any:
     # datasets imports pandas and pyarrow, which takes seconds.
     import datasets  # noqa: PLC0415
 
+    if not Path(name).is_dir() and not _is_cached(name, datasets.config) and not _is_reachable(datasets.config):
+        # The library itself would try for half a minute and then say as much.
+        raise UploadError(
+            f"The Hugging Face Hub cannot be reached, and {name} is not on this disk.",
+            "Connect this machine to the net, or download the data set's files elsewhere and upload them here.",
+        )
     try:
         return datasets.load_dataset(name, config or None, split=split, revision=revision or None)
     except datasets.exceptions.DatasetNotFoundError as error:
@@ -76,6 +87,26 @@ def _load(name: str, config: str, split: str, revision: str) -> Any:
             f"{name} could not be loaded ({type(error).__name__}).",
             "Check the connection and that the data set has data files; or download its files and upload them.",
         ) from error
+
+
+def _is_cached(name: str, config: Any) -> bool:
+    """Say whether the library has kept the data set from an earlier time."""
+    return (Path(config.HF_DATASETS_CACHE) / name.replace("/", "___")).is_dir()
+
+
+def _is_reachable(config: Any) -> bool:
+    """Ask once whether the Hub answers; behind a proxy only the library knows."""
+    if config.HF_HUB_OFFLINE:
+        return False
+    if urllib.request.getproxies():
+        return True
+    address = urlsplit(config.HF_ENDPOINT)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), _ANSWER_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def _first_line(error: Exception) -> str:
