@@ -31,6 +31,7 @@ from core.dataset.mapping import ColumnMapping
 from core.dataset.sample import pristine_sample
 from core.dataset.store import Dataset, list_datasets, open_dataset
 from core.errors import ConfigError, DatasetError, JobError, MedftError, Problem, ResourceError
+from core.evaluation.desk import EvaluationDesk
 from core.evaluation.review.desk import ReviewDesk
 from core.export.adapter import export_adapter, write_adapter_folder
 from core.export.audit import audit_of
@@ -69,6 +70,7 @@ class Studio:
         self.chats = ChatProcess(settings.models)
         self.data = DatasetDesk(settings.datasets, self._token_counter, local_folders=not settings.is_public)
         self.reviews = ReviewDesk(settings, self.controller, free_device=self.chats.close)
+        self.evaluations = EvaluationDesk(settings, self.controller, free_device=self.chats.close)
 
     def open(self) -> None:
         """Make the folders, lay out the sample data, and pick up jobs that an earlier app has left."""
