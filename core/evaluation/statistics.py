@@ -93,7 +93,12 @@ def mcnemar_p(gained: int, lost: int) -> float:
 
 
 def compare_paired(
-    base: Sequence[float], tuned: Sequence[float], *, lower_is_better: bool = False, seed: int = 42
+    base: Sequence[float],
+    tuned: Sequence[float],
+    *,
+    lower_is_better: bool = False,
+    seed: int = 42,
+    weights: Sequence[float] | None = None,
 ) -> Comparison:
     """Compare two models on the same items, right/wrong (0 and 1) or any score.
 
@@ -105,6 +110,8 @@ def compare_paired(
         tuned: The same items in the same order, shape (items,).
         lower_is_better: True for losses.
         seed: Seed of the bootstrap.
+        weights: How much each item counts in the means and their intervals, for example its tokens, shape (items,);
+            None: all the same. The test gives each item one vote in either case.
 
     Raises:
         ValueError: if the lengths differ or there is no item.
@@ -116,11 +123,11 @@ def compare_paired(
     lost = sum(after < before for before, after in zip(base, tuned, strict=True)) if binary else 0
     differences = [after - before for before, after in zip(base, tuned, strict=True)]
     p_value = mcnemar_p(gained, lost) if binary else _wilcoxon_p(differences)
-    difference = bootstrap_mean(differences, seed=seed)
+    difference = bootstrap_mean(differences, seed=seed, weights=weights)
     return Comparison(
         items=len(base),
-        base=_mean(base, binary, seed),
-        tuned=_mean(tuned, binary, seed),
+        base=_mean(base, binary, seed, weights),
+        tuned=_mean(tuned, binary, seed, weights),
         difference=difference,
         gained=gained,
         lost=lost,
@@ -130,8 +137,10 @@ def compare_paired(
     )
 
 
-def _mean(scores: Sequence[float], binary: bool, seed: int) -> Interval:
-    return wilson(int(sum(scores)), len(scores)) if binary else bootstrap_mean(scores, seed=seed)
+def _mean(scores: Sequence[float], binary: bool, seed: int, weights: Sequence[float] | None) -> Interval:
+    if binary and weights is None:
+        return wilson(int(sum(scores)), len(scores))
+    return bootstrap_mean(scores, seed=seed, weights=weights)
 
 
 def _verdict(items: int, difference: Interval, p_value: float, lower_is_better: bool) -> Verdict:
@@ -142,24 +151,30 @@ def _verdict(items: int, difference: Interval, p_value: float, lower_is_better: 
     return "better" if (difference.value < 0) == lower_is_better else "worse"
 
 
-def bootstrap_mean(values: Sequence[float], *, level: float = 0.95, seed: int = 42) -> Interval:
+def bootstrap_mean(
+    values: Sequence[float], *, level: float = 0.95, seed: int = 42, weights: Sequence[float] | None = None
+) -> Interval:
     """Mean with the percentile bootstrap interval over items (Efron 1979), by scipy.
 
     Args:
         values: shape (items,), at least one.
         level: Confidence level.
         seed: Seed of the resampling.
+        weights: How much each item counts, shape (items,); an item is drawn together with its weight. None: the same.
     """
     import numpy as np  # noqa: PLC0415
     from scipy.stats import bootstrap  # noqa: PLC0415
 
     data = np.asarray(values, dtype=float)
-    mean = float(data.mean())
+    count = np.ones_like(data) if weights is None else np.asarray(weights, dtype=float)
+    mean = float((data * count).sum() / count.sum())
     if len(data) < 2 or bool((data == data[0]).all()):
         return Interval(mean, mean, mean, level)
     result = bootstrap(
-        (data,),
-        np.mean,
+        (data * count, count),
+        lambda part, weight, axis: part.sum(axis=axis) / weight.sum(axis=axis),
+        paired=True,
+        vectorized=True,
         n_resamples=BOOTSTRAP_SAMPLES,
         batch=500,
         confidence_level=level,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 
@@ -115,3 +116,20 @@ def test_sixty_percent_needs_about_a_hundred_decided_items() -> None:
     assert items_to_settle(60, 100) == 0
     assert items_to_settle(12, 20) == pytest.approx(77, abs=12)
     assert items_to_settle(10, 20, most=1000) == 1000
+
+
+def test_weighted_means_are_those_of_all_tokens_together() -> None:
+    draw = random.Random(3)
+    tokens = [draw.randint(20, 300) for _ in range(80)]
+    base = [draw.gauss(2.5, 0.4) + 0.001 * count for count in tokens]
+    tuned = [loss - draw.gauss(0.3, 0.1) for loss in base]
+    found = compare_paired(base, tuned, lower_is_better=True, weights=tokens)
+    pooled = sum(loss * count for loss, count in zip(base, tokens, strict=True)) / sum(tokens)
+    assert found.base.value == pytest.approx(pooled) != pytest.approx(sum(base) / len(base))
+    # the ratio estimator's standard error by linearisation (Cochran 1977, section 2.11)
+    residuals = [count * (loss - pooled) for loss, count in zip(base, tokens, strict=True)]
+    half = 1.96 * math.sqrt(sum(part * part for part in residuals)) / sum(tokens)
+    assert (found.base.high - found.base.low) / 2 == pytest.approx(half, rel=0.05)
+    alike = compare_paired(base, tuned, lower_is_better=True)
+    assert (found.verdict, found.p_value, found.test) == ("better", alike.p_value, alike.test)
+    assert compare_paired(base, tuned, lower_is_better=True, weights=[1.0] * 80) == alike
