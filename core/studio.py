@@ -33,10 +33,12 @@ from core.dataset.store import Dataset, list_datasets, open_dataset
 from core.errors import ConfigError, DatasetError, JobError, MedftError, Problem, ResourceError
 from core.evaluation.desk import EvaluationDesk
 from core.evaluation.review.desk import ReviewDesk
+from core.evaluation.scorecard_page import scorecard_files
 from core.export.adapter import export_adapter, write_adapter_folder
 from core.export.audit import audit_of
 from core.export.card import card_text
 from core.export.hub import push
+from core.export.merged import MergeDesk, Room
 from core.inference.process import ChatPiece, ChatProcess, ChatRequest
 from core.jobs.controller import JobController
 from core.jobs.gpu import DeviceStatus
@@ -71,6 +73,7 @@ class Studio:
         self.data = DatasetDesk(settings.datasets, self._token_counter, local_folders=not settings.is_public)
         self.reviews = ReviewDesk(settings, self.controller, free_device=self.chats.close)
         self.evaluations = EvaluationDesk(settings, self.controller, free_device=self.chats.close)
+        self.merges = MergeDesk(self.controller, self.model_folder, free_device=self.chats.close)
 
     def open(self) -> None:
         """Make the folders, lay out the sample data, and pick up jobs that an earlier app has left."""
@@ -272,25 +275,42 @@ class Studio:
     # -- export ---------------------------------------------------------------------------------------------------
 
     def export_adapter(self, run_id: str) -> Path:
-        """Write the adapter folder as a zip and return its path."""
-        return export_adapter(self._run(run_id), self._audit(run_id), self.snapshot(run_id).job.name)  # type: ignore[union-attr]
+        """Write the adapter folder, with card, audit and scorecard, as a zip and return its path."""
+        audit, extra = self._audit(run_id)
+        return export_adapter(self._run(run_id), audit, self.evaluations.run(run_id).name, extra)
 
     def model_card(self, run_id: str) -> str:
         """The model card as it would be exported."""
-        return card_text(self._audit(run_id))
+        return card_text(self._audit(run_id)[0])
 
     def push(self, run_id: str, repo_id: str, *, private: bool = True) -> str:
         """Push the adapter folder to the Hub and return the page's address."""
-        with write_adapter_folder(self._run(run_id), self._audit(run_id)) as folder:
+        with write_adapter_folder(self._run(run_id), *self._audit(run_id)) as folder:
             return push(folder, repo_id, private=private)
 
-    def _audit(self, run_id: str) -> dict[str, Any]:
-        job = next((job for job in self.list_runs() if job.id == run_id), None)
+    def start_merge(self, run_id: str) -> Job:
+        """Merge a run's adapter into its base, in the background."""
+        return self.merges.start(self.evaluations.run(run_id))
+
+    def merge_of(self, run_id: str) -> tuple[Job | None, Room]:
+        """The job that merges, or has merged, a run, if there is one; and how much disk it needs."""
+        run = self.evaluations.run(run_id)
+        return self.merges.job(run), self.merges.room(run)
+
+    def merged_zip(self, run_id: str, folder: Path) -> Path:
+        """Write the merged model, with audit and scorecard, as a zip into a folder and return its path."""
+        audit, extra = self._audit(run_id)
+        body = json.dumps(audit, indent=2, ensure_ascii=False) + "\n"
+        return self.merges.zip(self.evaluations.run(run_id), folder, {**extra, "audit.json": body})
+
+    def _audit(self, run_id: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """The audit of a run, and the files of its scorecard by name."""
+        run, card = self.evaluations.run(run_id), self.evaluations.scorecard(run_id)
         try:
-            dataset = self.dataset(job.dataset_id) if job else None
+            dataset = self.dataset(run.dataset_id)
         except DatasetError:
             dataset = None  # deleted since; the audit says so
-        return audit_of(self._run(run_id), dataset)
+        return audit_of(run.folder, dataset, card), scorecard_files(card)
 
     def _run(self, run_id: str) -> Path:
         job = next((job for job in self.list_runs() if job.id == run_id), None)

@@ -37,12 +37,17 @@ padding:.35rem .6rem .35rem 0;border-bottom:1px solid #dfe5ea}th{font-weight:600
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}"""
 
 
+def scorecard_files(card: Scorecard) -> dict[str, str]:
+    """The page in its three forms, by file name: HTML, Markdown, JSON."""
+    return {HTML_FILE: page(card), MARKDOWN_FILE: markdown(card), JSON_FILE: as_json(card)}
+
+
 def write_scorecard(card: Scorecard, folder: Path) -> tuple[Path, ...]:
     """Write the page in its three forms into a folder and return the paths: HTML, Markdown, JSON."""
-    written = ((HTML_FILE, page(card)), (MARKDOWN_FILE, markdown(card)), (JSON_FILE, as_json(card)))
-    for name, text in written:
+    files = scorecard_files(card)
+    for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    return tuple(folder / name for name, _ in written)
+    return tuple(folder / name for name in files)
 
 
 def as_json(card: Scorecard) -> str:

@@ -45,13 +45,16 @@ def file_hashes(folder: Path) -> dict[str, str]:
     return hashes
 
 
-def build_adapter_folder(run_dir: Path, audit: Mapping[str, Any], target: Path) -> Path:
+def build_adapter_folder(
+    run_dir: Path, audit: Mapping[str, Any], target: Path, extra: Mapping[str, str] | None = None
+) -> Path:
     """Copy a run's adapter and put beside it what loaders and readers expect.
 
     Args:
         run_dir: The run's folder, which holds ``adapter/``.
         audit: What ``core.export.audit.audit_of`` returns; goes in as ``audit.json`` and as the model card.
         target: An empty or missing folder.
+        extra: Text files that go with it, by name; for example the scorecard.
 
     Raises:
         ModelError: if the adapter is missing or not complete.
@@ -68,6 +71,8 @@ def build_adapter_folder(run_dir: Path, audit: Mapping[str, Any], target: Path) 
         if path.is_file() and path.suffix in WEIGHT_ENDINGS and path.name != "README.md":
             shutil.copy2(path, target / path.name)
     _write_special_tokens_map(target)
+    for name, text in (extra or {}).items():
+        (target / name).write_text(text, encoding="utf-8")
     hashes = file_hashes(target)
     body = json.dumps({**audit, "files_sha256": hashes}, indent=2, ensure_ascii=False)
     (target / "audit.json").write_text(body + "\n", encoding="utf-8")
@@ -76,13 +81,17 @@ def build_adapter_folder(run_dir: Path, audit: Mapping[str, Any], target: Path) 
 
 
 @contextmanager
-def write_adapter_folder(run_dir: Path, audit: Mapping[str, Any]) -> Iterator[Path]:
+def write_adapter_folder(
+    run_dir: Path, audit: Mapping[str, Any], extra: Mapping[str, str] | None = None
+) -> Iterator[Path]:
     """Lend the complete adapter folder for as long as the block lasts, for an upload."""
     with tempfile.TemporaryDirectory() as scratch:
-        yield build_adapter_folder(run_dir, audit, Path(scratch) / "adapter")
+        yield build_adapter_folder(run_dir, audit, Path(scratch) / "adapter", extra)
 
 
-def export_adapter(run_dir: Path, audit: Mapping[str, Any], name: str = "") -> Path:
+def export_adapter(
+    run_dir: Path, audit: Mapping[str, Any], name: str = "", extra: Mapping[str, str] | None = None
+) -> Path:
     """Write ``export/<name>-adapter.zip`` into the run's folder and return its path.
 
     The zip is written aside and renamed, so that a half-written one is never offered.
@@ -100,7 +109,7 @@ def export_adapter(run_dir: Path, audit: Mapping[str, Any], name: str = "") -> P
     target = folder / f"{stem}-adapter.zip"
     try:
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            content = build_adapter_folder(run_dir, audit, Path(scratch) / stem)
+            content = build_adapter_folder(run_dir, audit, Path(scratch) / stem, extra)
             partial = Path(scratch) / "adapter.zip"
             # Weights do not compress; storing them makes the export instant.
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:

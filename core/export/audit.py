@@ -18,20 +18,27 @@ from typing import Any
 from core.config import TrainingConfig
 from core.dataset.store import Dataset
 from core.errors import JobError, ModelError
-from core.jobs.events import EventReader
-from core.jobs.job import EVENTS_FILE, read_job
+from core.evaluation.scorecard import Scorecard, held_out_losses
+from core.evaluation.wording import difference, interval, verdict
+from core.jobs.job import read_job
 from core.model.catalogue import CATALOGUE
 
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "unsloth", "accelerate", "datasets")
-EVALUATIONS = ("heldout", "benchmark", "safety", "review")
+# What each part of the scorecard would tell.
+JUDGED = (
+    ("review", "correctness of its answers as judged by health professionals"),
+    ("benchmark", "accuracy on medical benchmarks"),
+    ("safety", "safety: urgent cases, harmful requests, refusals"),
+)
 
 
-def audit_of(run_dir: Path, dataset: Dataset | None) -> dict[str, Any]:
+def audit_of(run_dir: Path, dataset: Dataset | None, card: Scorecard | None = None) -> dict[str, Any]:
     """Collect what is known about a run.
 
     Args:
         run_dir: The run's folder.
         dataset: The data set it was trained on, or None if it has been deleted since.
+        card: The run's scorecard; without it only what training itself measured is told.
 
     Raises:
         ModelError: if the folder holds no run.
@@ -42,7 +49,7 @@ def audit_of(run_dir: Path, dataset: Dataset | None) -> dict[str, Any]:
     except (OSError, KeyError, ValueError, JobError) as error:
         raise ModelError("This run's files are missing or damaged.", "Choose another run.") from error
     plan = _read(run_dir / "plan.json")
-    measured = _heldout_loss(run_dir)
+    measured = [*_heldout_loss(run_dir), *_judged(card)]
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "run": {
@@ -61,7 +68,8 @@ def audit_of(run_dir: Path, dataset: Dataset | None) -> dict[str, Any]:
         "choices": {name: part for name, part in plan.items() if isinstance(part, dict) and "reason" in part},
         "forecast": _read(run_dir / "forecast.json"),
         "measured": measured,
-        "not_measured": _not_measured(measured),
+        "not_measured": _not_measured(measured, card),
+        "scorecard_sha256": card.to_json()["sha256"] if card else "",
         "review": _read(run_dir / "sign_off.json") or {"signed": False, "name": "", "when": ""},
         "versions": _versions(),
         "machine": {"python": platform.python_version(), "system": platform.platform()},
@@ -109,34 +117,33 @@ def _dataset(dataset: Dataset | None) -> dict[str, Any]:
 
 def _heldout_loss(run_dir: Path) -> list[dict[str, str]]:
     """The first and the best eval loss of the run: base against tuned on the same held-out rows."""
-    reader, losses = EventReader(run_dir / EVENTS_FILE), []
-    while events := reader.read():
-        losses += [(int(event["step"]), float(event["eval_loss"])) for event in events if "eval_loss" in event]
-    before = next((loss for step, loss in losses if step == 0), None)
-    after = [entry for entry in losses if entry[0] > 0]
-    if before is None or not after:
+    losses = held_out_losses(run_dir)
+    if losses is None:
         return []
-    step, best = min(after, key=lambda entry: entry[1])
+    before, step, best = losses
     note = f"best at step {step}; measured during training on the held-out rows that also chose the checkpoint"
+    what = "Held-out loss per answer token (lower is better)"
+    return [{"what": what, "base": f"{before:.3f}", "tuned": f"{best:.3f}", "note": note}]
+
+
+def _judged(card: Scorecard | None) -> list[dict[str, str]]:
+    """What the evaluations measured, a line each, with what it comes to."""
     return [
         {
-            "what": "Held-out loss per answer token (lower is better)",
-            "base": f"{before:.3f}",
-            "tuned": f"{best:.3f}",
-            "note": note,
+            "what": measure.label + (" (lower is better)" if measure.lower_is_better else ""),
+            "base": interval(measure.comparison.base, measure.unit),
+            "tuned": interval(measure.comparison.tuned, measure.unit),
+            "note": f"{verdict(measure)[0]}; difference {difference(measure.comparison.difference, measure.unit)}, "
+            f"{measure.comparison.items:,} items",
         }
+        for measure in (card.measures if card else ())
     ]
 
 
-def _not_measured(measured: list[dict[str, str]]) -> list[str]:
+def _not_measured(measured: list[dict[str, str]], card: Scorecard | None) -> list[str]:
     missing = [] if measured else ["loss on held-out rows"]
-    missing += [
-        "correctness of its answers as judged by health professionals",
-        "accuracy on medical benchmarks",
-        "safety: urgent cases, harmful requests, refusals",
-        "bias between groups of people",
-    ]
-    return missing
+    missing += [what for name, what in JUDGED if card is None or card.part(name).state == "missing"]
+    return [*missing, "bias between groups of people"]
 
 
 def _versions() -> dict[str, str]:

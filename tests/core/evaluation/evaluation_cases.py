@@ -19,6 +19,34 @@ HASH = "0" * 64
 RATES = {"better": (0.35, 0.75), "worse": (0.75, 0.35), "no measurable difference": (0.55, 0.56)}
 
 
+class Jobs:
+    """A controller that keeps jobs in a list and starts none."""
+
+    def __init__(self, *jobs: Job) -> None:
+        self.listed = list(jobs)
+        self.deleted: list[str] = []
+
+    def jobs(self) -> tuple[Job, ...]:
+        return tuple(sorted(self.listed, key=lambda job: job.created, reverse=True))
+
+    def active(self) -> Job | None:
+        return next((job for job in self.listed if job.is_active), None)
+
+    def submit(self, kind: str, job_dir: Path, *, name: str = "", note: str = "", dataset_id: str = "") -> Job:
+        job_dir.mkdir(parents=True, exist_ok=True)
+        job = Job(job_dir, kind, name, "queued", "2026-11-24T08:00:00.000+00:00", job_dir, dataset_id=dataset_id)
+        job.save()
+        self.listed.append(job)
+        return job
+
+    def stop(self, job_id: str, keep: bool) -> Job:
+        return next(job for job in self.listed if job.id == job_id)
+
+    def delete(self, job_id: str) -> None:
+        self.deleted.append(job_id)
+        self.listed = [job for job in self.listed if job.id != job_id]
+
+
 def write_run(runs: Path, run_id: str = RUN_ID, dataset_id: str = "sample", home: Path | None = None) -> Job:
     """A finished run with an adapter of a few bytes."""
     folder = runs / run_id

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,33 +14,7 @@ from core.evaluation.item_list import ItemQuery
 from core.evaluation.result import EvaluationRequest
 from core.jobs.job import Job
 from core.settings import Settings
-from tests.core.evaluation.evaluation_cases import RUN_ID, saved, write_evaluation, write_failed, write_run
-
-
-class Jobs:
-    """A controller that keeps jobs in a list and starts none."""
-
-    def __init__(self, *jobs: Job) -> None:
-        self.listed = list(jobs)
-        self.deleted: list[str] = []
-
-    def jobs(self) -> tuple[Job, ...]:
-        return tuple(sorted(self.listed, key=lambda job: job.created, reverse=True))
-
-    def active(self) -> Job | None:
-        return next((job for job in self.listed if job.is_active), None)
-
-    def submit(self, kind: str, job_dir: Path, *, name: str = "", note: str = "", dataset_id: str = "") -> Job:
-        job = Job(job_dir, kind, name, "queued", "2026-11-24T08:00:00.000+00:00", job_dir, dataset_id=dataset_id)
-        job.save()
-        self.listed.append(job)
-        return job
-
-    def stop(self, job_id: str, keep: bool) -> Job:
-        return next(job for job in self.listed if job.id == job_id)
-
-    def delete(self, job_id: str) -> None:
-        self.deleted.append(job_id)
+from tests.core.evaluation.evaluation_cases import RUN_ID, Jobs, saved, write_evaluation, write_failed, write_run
 
 
 @pytest.fixture
