@@ -50,13 +50,14 @@ class Loaded:
         return self.model.get_input_embeddings().weight.device
 
 
-def load(target: ChatTarget, models_dir: Path, progress: Progress) -> Loaded:
+def load(target: ChatTarget, models_dir: Path, progress: Progress, *, full_precision: bool = False) -> Loaded:
     """Load a base and, if the target names one, its adapter.
 
     Args:
         target: What to load.
         models_dir: Where base models are kept.
         progress: Told of each phase.
+        full_precision: float32 where the weights are not quantised, for measuring rather than for speed.
 
     Raises:
         ModelError: if the base or the adapter cannot be used, or do not belong together.
@@ -66,6 +67,8 @@ def load(target: ChatTarget, models_dir: Path, progress: Progress) -> Loaded:
     template = Template.from_folder(resolved.folder)
     progress.phase("loading the base model")
     form, options = _form(target)
+    if full_precision and target.quantisation == "none":
+        form, options = _in_full(form, options)
     base = _load_base(resolved.folder, options)
     stop_ids, context = _stop_ids(base, template), _context_tokens(base)
     return _with_adapter(
@@ -123,6 +126,13 @@ def _form(target: ChatTarget) -> tuple[Choice[str], dict[str, Any]]:
         ), options
     why = "Half of float32's memory to read for each token, which is what limits the speed of answers."
     return Choice(f"{device.name}, {name}", why), options
+
+
+def _in_full(form: Choice[str], options: dict[str, Any]) -> tuple[Choice[str], dict[str, Any]]:
+    import torch  # noqa: PLC0415
+
+    why = "Half precision rounds so much that the likelihoods of answers tie, and depend on their neighbours in a batch."
+    return Choice(f"{form.value.rpartition(', ')[0]}, float32", why), options | {"dtype": torch.float32}
 
 
 def _load_base(folder: Path, options: dict[str, Any]) -> Any:
