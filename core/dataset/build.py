@@ -24,6 +24,7 @@ from core.dataset.card import write_readable
 from core.dataset.clean import Cleaned, CleanOptions, CleanReport, CountTokens, clean
 from core.dataset.ingest import Upload
 from core.dataset.mapping import ColumnMapping, Skipped, detect, to_records
+from core.dataset.pulse import Pulse
 from core.dataset.report import Origin, report_of
 from core.dataset.store import (
     CHANGING,
@@ -50,6 +51,7 @@ from core.settings import SAMPLE_DATA
 
 SAMPLE_ID = "sample"
 SAMPLE_NAME = "Sample questions"
+READING, WRITING = "Repairing texts", "Writing"
 _STALE_S = 24 * 3600
 # Cleaned text, its word sequences and the copy of the source, next to what came in; measured 3.4 times.
 _DISK_FACTOR = 4
@@ -60,11 +62,13 @@ _SPARE_BYTES = 200 * 1024**2
 class _Unusable:
     """Counts the rows of an upload that gave no record, by reason."""
 
+    pulse: Pulse
     reasons: Counter[str] = field(default_factory=Counter)
 
     def records(self, rows: Iterable[Record | Skipped], prefix: str = "") -> Iterator[Record]:
         """Pass records on and count the rest."""
         for row in rows:
+            self.pulse(READING)
             if isinstance(row, Skipped):
                 self.reasons[row.reason] += 1
             else:
@@ -101,7 +105,9 @@ def build_dataset(
         UploadError: if no usable row is left.
     """
     _check_disk(home, [upload, *([eval_upload] if eval_upload else [])])
-    unusable, unusable_eval = _Unusable(), _Unusable()
+    progress = progress or SilentProgress()
+    pulse = Pulse(progress)
+    unusable, unusable_eval = _Unusable(pulse), _Unusable(pulse)
     evaluation = unusable_eval.records(to_records(eval_upload, detect(eval_upload)), "eval-") if eval_upload else None
     asked = options.benchmarks if "contamination" in options.steps else ()
     with _aside(home) as folder:
@@ -111,7 +117,7 @@ def build_dataset(
             count_tokens=count_tokens,
             benchmarks={path.name: benchmark_questions(path) for path in asked},
             eval_records=evaluation,
-            progress=progress or SilentProgress(),
+            progress=progress,
             folder=folder,
         )
         with cleaned:
@@ -123,8 +129,8 @@ def build_dataset(
                 mapping=mapping.to_json() | {"sentence": mapping.sentence()},
                 skipped=dict(sorted((unusable.reasons + unusable_eval.reasons).items())),
             )
-            _write(folder, cleaned, report, options, origin)
-        uploads = sources.keep(folder, upload, eval_upload)
+            _write(folder, cleaned, report, options, origin, pulse)
+        uploads = sources.keep(folder, upload, eval_upload, pulse)
         return _publish(folder, home / new_id(name), _state(folder, name, report, options, origin, uploads))
 
 
@@ -188,7 +194,7 @@ def sample_dataset(home: Path) -> Dataset:
             cleaned, report = clean(train, options, eval_records=evaluation, folder=folder)
             origin = Origin.of_paths(files, "Written for this project; nobody in it exists. Licence: Apache-2.0.")
             with cleaned:
-                _write(folder, cleaned, report, options, origin)
+                _write(folder, cleaned, report, options, origin, Pulse(SilentProgress()))
             uploads = sources.keep_files(folder, files[:1], files[1:])
             state = _state(folder, SAMPLE_NAME, report, options, origin, uploads)
             approval = Approval("MedFT Studio", now(), "Written by the project; it holds no patients.")
@@ -207,12 +213,15 @@ def _aside(home: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(folder: Path, cleaned: Cleaned, report: CleanReport, options: CleanOptions, origin: Origin) -> None:
+def _write(
+    folder: Path, cleaned: Cleaned, report: CleanReport, options: CleanOptions, origin: Origin, pulse: Pulse
+) -> None:
     """Write all files that depend on upload and options alone."""
     space = cleaned.space
+    pulse.begin(WRITING)
     for name, rows in ((TRAIN, cleaned.train_rows), (EVAL, cleaned.eval_rows)):
         with (folder / name).open("wb") as file:
-            file.writelines(space.lines(rows))
+            file.writelines(pulse.each(space.lines(rows), WRITING, len(rows)))
     for name, kept in ((REMOVED, space.left), (WARNINGS, space.warnings), (FINDINGS, space.findings)):
         kept.flush()
         kept.seek(0)

@@ -17,7 +17,6 @@ import json
 import shutil
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,8 @@ import numpy as np
 
 from core.dataset import passes
 from core.dataset.crew import Crew
-from core.dataset.passes import Benchmarks, Job, check_stop
+from core.dataset.passes import Benchmarks, Job
+from core.dataset.pulse import Pulse, check_stop
 from core.dataset.rows import Piece, Scrubbed, Tally, scrub
 from core.dataset.screening import screen
 from core.dataset.steps import STEPS, CleanOptions, Example, Step, StepReport
@@ -39,7 +39,8 @@ from core.records import Record
 __all__ = ["STEPS", "CleanOptions", "CleanReport", "Cleaned", "Example", "Step", "StepReport", "clean"]
 
 CountTokens = Callable[[list[str]], list[int]]
-PIECE_ROWS = 500
+# A piece should take well under a second, so that a stop is heard; most rows are short, some are whole documents.
+PIECE_ROWS, PIECE_CHARS = 500, 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +142,10 @@ def clean(
     temporary = Path(tempfile.mkdtemp(prefix="cleaning-", dir=folder))
     space = Workspace(temporary)
     try:
-        with Crew() as crew:
+        with Crew(tick=lambda: check_stop(progress)) as crew:
             tallies = _scrub_all(space, crew, options, (records, eval_records), count_tokens, progress)
             rows_in = len(space) + sum(tally.removed for tally in tallies.values())
-            job = Job(space, options, progress, np.ones(len(space), dtype=bool), tallies, space.is_eval.copy())
+            job = Job(space, options, Pulse(progress), np.ones(len(space), dtype=bool), tallies, space.is_eval.copy())
             job.has_own_eval = eval_records is not None
             _judge_all(job, benchmarks or {})
             names_checked = screen(job, crew)
@@ -167,25 +168,31 @@ def _scrub_all(
     """Repair and judge rows one by one, in several processes, and keep those that stay."""
     tallies: dict[str, Tally] = {}
     counting = count_tokens if "too_long" in options.steps else None
-    done = 0
+    done, pulse = 0, Pulse(progress)
+    pulse.begin("Repairing texts")
     for is_eval, records in ((False, parts[0]), (True, parts[1] or ())):
         pieces = (Piece(piece, options) for piece in _batched(records))
         for scrubbed in crew.map(scrub, pieces):
-            check_stop(progress)
             for name, tally in scrubbed.tallies.items():
                 tallies.setdefault(name, Tally()).add(tally)
             space.add(scrubbed, is_eval, _counted(scrubbed, counting, tallies) if counting else None)
             done += len(scrubbed.lines) + len(scrubbed.left)
-            progress.phase("Repairing texts", done)
+            pulse("Repairing texts", done)
     space.freeze()
     return tallies
 
 
 def _batched(records: Iterable[Record]) -> Iterator[tuple[Record, ...]]:
-    """Cut an iterable into pieces (itertools.batched came with Python 3.12)."""
-    rest = iter(records)
-    while piece := tuple(itertools.islice(rest, PIECE_ROWS)):
-        yield piece
+    """Cut rows into pieces that take about as long as each other."""
+    piece, chars = list[Record](), 0
+    for record in records:
+        piece.append(record)
+        chars += sum(len(message.content) for message in record.messages)
+        if len(piece) >= PIECE_ROWS or chars >= PIECE_CHARS:
+            yield tuple(piece)
+            piece, chars = [], 0
+    if piece:
+        yield tuple(piece)
 
 
 def _counted(scrubbed: Scrubbed, count_tokens: CountTokens, tallies: dict[str, Tally]) -> list[int]:
@@ -218,9 +225,11 @@ def _judge_all(job: Job, benchmarks: Benchmarks) -> None:
 
 def _report(job: Job, cleaned: Cleaned, rows_in: int, names_checked: bool, seconds: float) -> CleanReport:
     steps = tuple(_step_report(step, job.options, job.tallies.get(step.name, Tally())) for step in STEPS)
-    languages = (
-        Counter(job.space.languages[row] for row in job.rows().tolist()) if "language" in job.options.steps else {}
-    )
+    names = job.space.languages
+    often = np.bincount(job.space.language[job.rows()], minlength=len(names)).tolist()
+    languages = {name: count for name, count in zip(names, often, strict=True) if count}
+    if "language" not in job.options.steps:
+        languages = {}
     ordered = dict(sorted(languages.items(), key=lambda item: (-item[1], item[0])))
     return CleanReport(
         rows_in, len(cleaned.train_rows), len(cleaned.eval_rows), steps, job.split, ordered, names_checked, seconds

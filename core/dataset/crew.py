@@ -1,9 +1,10 @@
 """Work on pieces in several processes, answers in order, with never more than a few pieces under way.
 
-    with Crew() as crew:
+    with Crew(tick=check_stop) as crew:
         for answer in crew.map(function, pieces): …
 
-A few pieces are worked on right here: starting a process takes longer. It does not know: what the work is.
+While it waits for an answer it calls ``tick``, which may raise to end the work: a piece may take seconds. A few pieces are
+worked on right here: starting a process takes longer. It does not know: what the work is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import TypeVar
@@ -24,16 +25,23 @@ T = TypeVar("T")
 R = TypeVar("R")
 _WORTH_A_PROCESS = 4
 _MOST_PROCESSES = 8
+_TICK_S = 0.25
 
 
 class Crew:
     """A few worker processes that start when they are first worth it."""
 
-    def __init__(self, processes: int = 0) -> None:
-        """Plan for this many processes; 0 means one for each processor core that this process may use, 8 at most."""
+    def __init__(self, processes: int = 0, tick: Callable[[], None] = lambda: None) -> None:
+        """Plan for some processes.
+
+        Args:
+            processes: How many; 0 means one for each processor core that this process may use, 8 at most.
+            tick: Called several times a second while an answer is waited for; may raise.
+        """
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._processes = processes or min(cores, _MOST_PROCESSES)
         self._pool: ProcessPoolExecutor | None = None
+        self._tick = tick
 
     def __enter__(self) -> Crew:
         return self
@@ -42,7 +50,8 @@ class Crew:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._pool:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            # After an error nobody waits for pieces that are under way: the processes end by themselves when they are done.
+            self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     def map(self, function: Callable[[T], R], pieces: Iterable[T]) -> Iterator[R]:
         """Apply a function that can be imported to each piece.
@@ -63,9 +72,9 @@ class Crew:
             for piece in itertools.chain(first, rest):
                 waiting.append(self._pool.submit(function, piece))
                 if len(waiting) > self._processes + 2:
-                    yield waiting.popleft().result()
+                    yield self._answer(waiting.popleft())
             while waiting:
-                yield waiting.popleft().result()
+                yield self._answer(waiting.popleft())
         except BrokenProcessPool as error:
             raise ResourceError(
                 "The system ended a process that cleans the rows, most likely because memory ran out.",
@@ -74,3 +83,8 @@ class Crew:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def _answer(self, future: Future[R]) -> R:
+        while not wait([future], _TICK_S).done:
+            self._tick()
+        return future.result()

@@ -14,16 +14,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from core.dataset import identifiers
 from core.dataset.crew import Crew
 from core.dataset.identifiers import Finding
-from core.dataset.passes import Job, Rows, check_stop
+from core.dataset.passes import Job, Rows
 from core.dataset.rows import Tally
 from core.dataset.steps import MAX_EXAMPLES, STEP, Example
 from core.dataset.workspace import json_line
 from core.records import Record
 
-PIECE_ROWS = 500
+# A piece should take well under a second, so that a stop is heard; names are read at some hundred rows a second.
+PIECE_ROWS, PIECE_CHARS = 500, 500_000
+_NAMES_ROWS, _NAMES_CHARS = 100, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +89,13 @@ def names_problem() -> str:
 
 
 def _look(job: Job, crew: Crew, step: str) -> None:
+    job.pulse.begin(STEP[step].title)
     tally = job.tallies[step] = Tally()
     kinds: Counter[str] = Counter()
     done, total = 0, len(job.rows())
     for screened in crew.map(look_through, _pieces(job, step == "names")):
-        check_stop(job.progress)
         done += screened.rows
-        job.progress.phase(STEP[step].title, done, total)
+        job.tick(step, done, total)
         tally.add(Tally(warned=screened.flagged, examples=screened.examples, seconds=screened.seconds))
         kinds.update(finding["kind"] for finding in screened.findings)
         job.space.findings.write(b"".join(json_line(finding) for finding in screened.findings))
@@ -100,10 +104,15 @@ def _look(job: Job, crew: Crew, step: str) -> None:
 
 
 def _pieces(job: Job, names: bool) -> Iterator[ScreenPiece]:
+    most_rows, most_chars = (_NAMES_ROWS, _NAMES_CHARS) if names else (PIECE_ROWS, PIECE_CHARS)
     for part, held in (("train", False), ("eval", True)):
         rows: Rows = job.rows(held)
-        for start in range(0, len(rows), PIECE_ROWS):
-            yield ScreenPiece(tuple(job.space.lines(rows[start : start + PIECE_ROWS])), part, names)
+        sizes = job.space.sizes[rows, :2].sum(axis=1, dtype=np.int64)
+        # A row begins a new piece where its number or the characters before it pass a whole multiple of the most.
+        marks = np.stack((np.arange(len(rows)) // most_rows, (np.cumsum(sizes) - sizes) // most_chars), axis=1)
+        cuts = np.flatnonzero((marks[1:] != marks[:-1]).any(axis=1)) + 1
+        for piece in np.split(rows, cuts) if len(rows) else ():
+            yield ScreenPiece(tuple(job.space.lines(piece)), part, names)
 
 
 def look_through(piece: ScreenPiece) -> Screened:

@@ -9,31 +9,36 @@ It does not know: mapping, cleaning.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from core.dataset.ingest import Upload, read_upload
+from core.dataset.ingest.source import COPY_BYTES
+from core.dataset.pulse import Pulse
 from core.errors import DatasetError
+from core.progress import SilentProgress
 
 SOURCE = "source"
 _HUB_ROWS = "hub_rows.jsonl"
+_TITLE = "Keeping the upload"
 
 
-def keep(folder: Path, upload: Upload, eval_upload: Upload | None) -> dict[str, list[str]]:
+def keep(folder: Path, upload: Upload, eval_upload: Upload | None, pulse: Pulse) -> dict[str, list[str]]:
     """Copy what came in and return the names under which it is kept, in order.
 
     Rows of a Hub data set are written as they were read, because their revision may be gone tomorrow.
     """
-    kept = {"train": _keep(folder / SOURCE, upload), "eval": list[str]()}
+    kept = {"train": _keep(folder / SOURCE, upload, pulse), "eval": list[str]()}
     if eval_upload:
-        kept["eval"] = _keep(folder / SOURCE / "eval", eval_upload)
+        kept["eval"] = _keep(folder / SOURCE / "eval", eval_upload, pulse)
     return kept
 
 
 def keep_files(folder: Path, train: Sequence[Path], evaluation: Sequence[Path]) -> dict[str, list[str]]:
     """Do the same for files that were read without an upload."""
-    return {"train": _copy(folder / SOURCE, train), "eval": _copy(folder / SOURCE / "eval", evaluation)}
+    silent = Pulse(SilentProgress())
+    return {"train": _copy(folder / SOURCE, train, silent), "eval": _copy(folder / SOURCE / "eval", evaluation, silent)}
 
 
 def read_again(folder: Path, kept: Mapping[str, Sequence[str]]) -> tuple[Upload, Upload | None]:
@@ -52,17 +57,17 @@ def read_again(folder: Path, kept: Mapping[str, Sequence[str]]) -> tuple[Upload,
     return read_upload(parts["train"]), read_upload(parts["eval"]) if parts["eval"] else None
 
 
-def _keep(folder: Path, upload: Upload) -> list[str]:
+def _keep(folder: Path, upload: Upload, pulse: Pulse) -> list[str]:
     if upload.paths:
-        return _copy(folder, upload.paths)
+        return _copy(folder, upload.paths, pulse)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _HUB_ROWS).open("w", encoding="utf-8", errors="replace") as file:
-        for row in upload.rows():
+        for row in pulse.each(upload.rows(), _TITLE):
             file.write(json.dumps(row.values, ensure_ascii=False, default=str) + "\n")
     return [_HUB_ROWS]
 
 
-def _copy(folder: Path, paths: Sequence[Path]) -> list[str]:
+def _copy(folder: Path, paths: Sequence[Path], pulse: Pulse) -> list[str]:
     """Copy files; of several with one name the later ones get a number."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
@@ -70,6 +75,8 @@ def _copy(folder: Path, paths: Sequence[Path]) -> list[str]:
         target, number = folder / path.name, 2
         while target.exists():
             target, number = folder / f"{path.stem}-{number}{path.suffix}", number + 1
-        shutil.copyfile(path, target)
+        with path.open("rb") as source, target.open("wb") as copy:
+            for chunk in pulse.each(iter(partial(source.read, COPY_BYTES), b""), _TITLE):
+                copy.write(chunk)
         names.append(target.name)
     return names

@@ -96,7 +96,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "near_duplicates",
         "Near duplicates",
-        "Removes answers that share most of their five-word sequences with an earlier one; finds no paraphrases.",
+        "Removes answers that share most of their five-word sequences with an earlier one, points at those that share "
+        "half; finds no paraphrases.",
         "removes",
     ),
     Step(

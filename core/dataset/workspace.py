@@ -2,15 +2,15 @@
 
     space.add(scrubbed) → space.freeze() → space.keys, space.sizes …; space.record(row); space.set_of(row)
 
-A row costs about 350 bytes of memory, whatever its length. It does not know: which rows stay.
+A row costs about 75 bytes of memory, whatever its length, and until near duplicates are found 256 bytes of signature in a
+file that is mapped into memory. It does not know: which rows stay.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +24,7 @@ from core.errors import ResourceError
 from core.records import Record
 
 _HASH_BYTES = 8
-_BLOCK_ROWS = 4096
+_BLOCK_HASHES = 1 << 19
 _SPARE_BYTES = 200 * 1024**2
 _CHECK_EVERY = 50
 
@@ -36,6 +36,39 @@ def json_line(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
+class _Numbers:
+    """Numbers of each row that are written to a file piece by piece and read back as one array when all are there.
+
+    Joining pieces in memory would need room for them twice.
+    """
+
+    def __init__(self, path: Path, kind: Any, width: int = 1) -> None:
+        self._kind, self._width = np.dtype(kind), width
+        self._file: IO[bytes] = path.open("w+b")
+
+    def add(self, values: npt.NDArray[Any]) -> None:
+        self._file.write(np.ascontiguousarray(values, dtype=self._kind).tobytes())
+
+    def joined(self) -> Any:
+        """Read all of it: shape (rows,), or (rows, width) if wider than one."""
+        self._file.flush()
+        self._file.seek(0)
+        return self._shaped(np.fromfile(self._file, dtype=self._kind))
+
+    def mapped(self) -> Any:
+        """Map the file into memory; the system may take that memory back at any time."""
+        self._file.flush()
+        if not self._file.tell():
+            return self._shaped(np.zeros(0, dtype=self._kind))
+        return self._shaped(np.memmap(self._file, dtype=self._kind, mode="r"))
+
+    def _shaped(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return values.reshape(-1, self._width) if self._width > 1 else values
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class Workspace:
     """Rows on their way through cleaning.
 
@@ -45,18 +78,22 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.languages: list[str] = []
+        self.languages: list[str] = [""]
+        self.language: npt.NDArray[np.uint16] = np.zeros(0, dtype=np.uint16)
         self.keys: npt.NDArray[np.uint64] = np.zeros((0, 3), dtype=np.uint64)
         self.sizes: npt.NDArray[np.int32] = np.zeros((0, 4), dtype=np.int32)
         self.sketches: Signatures = np.zeros((0, SIGNATURE_LENGTH), dtype=np.uint16)
         self.is_eval: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self.tokens: npt.NDArray[np.int32] | None = None
-        self._ends: list[Integers] = []
-        self._hash_ends: list[Integers] = []
-        self._compared: list[Integers] = []
-        self._parts: list[tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], Signatures]] = []
-        self._evaluation: list[npt.NDArray[np.bool_]] = []
-        self._counted: list[npt.NDArray[np.int32]] = []
+        self._ends = _Numbers(folder / "ends", np.int64)
+        self._hash_ends = _Numbers(folder / "hash_ends", np.int64)
+        self._compared = _Numbers(folder / "compared", np.int32)
+        self._language = _Numbers(folder / "language", np.uint16)
+        self._keys = _Numbers(folder / "keys", np.uint64, 3)
+        self._sizes = _Numbers(folder / "sizes", np.int32, 4)
+        self._sketches = _Numbers(folder / "sketches", np.uint16, SIGNATURE_LENGTH)
+        self._evaluation = _Numbers(folder / "evaluation", np.bool_)
+        self._counted = _Numbers(folder / "tokens", np.int32)
         self._lines: IO[bytes] = (folder / "rows.jsonl").open("w+b")
         self._hashes: IO[bytes] = (folder / "sequences.u64").open("w+b")
         self.left: IO[bytes] = (folder / "removed.jsonl").open("w+b")
@@ -66,10 +103,17 @@ class Workspace:
 
     def close(self) -> None:
         """Close the files."""
+        self.forget_sketches()
         for file in (self._lines, self._hashes, self.left, self.warnings, self.findings):
             file.close()
+        for numbers in self._numbers():
+            numbers.close()
 
-    def add(self, scrubbed: Scrubbed, is_eval: bool = False, tokens: Iterable[int] | None = None) -> None:
+    def _numbers(self) -> tuple[_Numbers, ...]:
+        by_place = self._ends, self._hash_ends, self._compared
+        return *by_place, self._language, self._keys, self._sizes, self._sketches, self._evaluation, self._counted
+
+    def add(self, scrubbed: Scrubbed, is_eval: bool = False, tokens: Sequence[int] | None = None) -> None:
         """Keep some more rows, in order.
 
         Raises:
@@ -79,20 +123,28 @@ class Workspace:
         lengths = np.array([len(line) for line in scrubbed.lines], dtype=np.int64)
         self._lines.write(b"".join(scrubbed.lines))
         self._hashes.write(scrubbed.hashes.hashes.tobytes())
-        self._ends.append(self._at + np.cumsum(lengths))
-        self._hash_ends.append(self._hash_at + scrubbed.hashes.starts[1:])
+        self._ends.add(self._at + np.cumsum(lengths))
+        self._hash_ends.add(self._hash_at + scrubbed.hashes.starts[1:])
         self._at += int(lengths.sum())
         self._hash_at += int(scrubbed.hashes.starts[-1])
-        self._compared.append(scrubbed.compared_from)
-        self._parts.append((scrubbed.keys, scrubbed.sizes, scrubbed.sketches))
-        self._evaluation.append(np.full(len(lengths), is_eval))
-        self.languages += map(sys.intern, scrubbed.languages)
+        self._compared.add(scrubbed.compared_from)
+        self._keys.add(scrubbed.keys)
+        self._sizes.add(scrubbed.sizes)
+        self._sketches.add(scrubbed.sketches)
+        self._evaluation.add(np.full(len(lengths), is_eval))
+        self._language.add(np.array([self.language_number(name) for name in scrubbed.languages], dtype=np.uint16))
         if tokens is not None:
-            self._counted.append(np.fromiter(tokens, dtype=np.int32))
+            self._counted.add(np.array(tokens, dtype=np.int32))
         for left in scrubbed.left:
             self.leave(left, "eval" if is_eval else "train")
         for warned in scrubbed.warned:
             self.warn(warned)
+
+    def language_number(self, name: str) -> int:
+        """Give the place of a language in ``languages``, where it is entered if it is new; 0 is unknown."""
+        if name not in self.languages:
+            self.languages.append(name)
+        return self.languages.index(name)
 
     def _check_disk(self) -> None:
         self._adds += 1
@@ -112,19 +164,22 @@ class Workspace:
         self.warnings.write(json_line({"id": warned.record_id, "step": warned.step, "reason": warned.reason}))
 
     def freeze(self) -> None:
-        """End adding: join the numbers to arrays."""
+        """End adding: read the numbers back as arrays."""
         self._lines.flush()
         self._hashes.flush()
         zero = np.zeros(1, dtype=np.int64)
-        self._starts = np.concatenate([zero, *self._ends])
-        self._hash_starts = np.concatenate([zero, *self._hash_ends])
-        self._compared_from = np.concatenate([zero[:0], *self._compared])
-        self.keys = np.concatenate([self.keys, *(keys for keys, _, _ in self._parts)])
-        self.sizes = np.concatenate([self.sizes, *(sizes for _, sizes, _ in self._parts)])
-        self.sketches = np.concatenate([self.sketches, *(sketches for _, _, sketches in self._parts)])
-        self.is_eval = np.concatenate([self.is_eval, *self._evaluation])
-        self.tokens = np.concatenate(self._counted) if self._counted else None
-        self._parts, self._ends, self._hash_ends, self._compared = [], [], [], []
+        self._starts: Integers = np.concatenate((zero, self._ends.joined()))
+        self._hash_starts: Integers = np.concatenate((zero, self._hash_ends.joined()))
+        self._compared_from = self._compared.joined()
+        self.keys, self.sizes = self._keys.joined(), self._sizes.joined()
+        self.is_eval, self.language = self._evaluation.joined(), self._language.joined()
+        self.sketches = self._sketches.mapped()
+        counted = self._counted.joined()
+        self.tokens = counted if len(counted) else None
+
+    def forget_sketches(self) -> None:
+        """Let go of the signatures, the largest numbers of a row, once near duplicates are found."""
+        self.sketches = np.zeros((0, SIGNATURE_LENGTH), dtype=np.uint16)
 
     def __len__(self) -> int:
         return len(self.is_eval)
@@ -160,11 +215,15 @@ class Workspace:
         return np.unique(self._read_hashes(int(self._hash_starts[row]), int(self._hash_starts[row + 1])))
 
     def blocks(self) -> Iterator[tuple[int, Hashes, Integers]]:
-        """Give the sequences of all rows, some thousand rows at a time: (first row, hashes, starts)."""
-        for first in range(0, len(self), _BLOCK_ROWS):
-            last = min(first + _BLOCK_ROWS, len(self))
-            low, high = int(self._hash_starts[first]), int(self._hash_starts[last])
+        """Give the sequences of all rows, half a million at a time or one row: (first row, hashes, starts)."""
+        first = 0
+        while first < len(self):
+            low = int(self._hash_starts[first])
+            last = int(np.searchsorted(self._hash_starts, low + _BLOCK_HASHES, side="right")) - 1
+            last = min(max(last, first + 1), len(self))
+            high = int(self._hash_starts[last])
             yield first, self._read_hashes(low, high), self._hash_starts[first : last + 1] - low
+            first = last
 
     def _read_hashes(self, start: int, end: int) -> Hashes:
         self._hashes.seek(start * _HASH_BYTES)
