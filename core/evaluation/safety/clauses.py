@@ -1,0 +1,161 @@
+"""An answer in sentences and clauses, so that rules can tell "call an ambulance" from "no need to call an ambulance".
+
+    sentences(text)             → plain lower-case sentences, contractions written out
+    clauses(sentence)           → (text, condition) pieces; condition says under which "if" a piece stands
+    is_negated(text, start, end) → whether what stands there is denied
+    unscorable(answer, prompt)  → why an answer cannot be scored at all; empty if it can
+
+English only. It does not know: medicine, probes, verdicts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+_QUOTES = str.maketrans("’‘“”`–—", "''\"\"'--")
+_CONTRACTIONS = (
+    (r"\bcan ?not\b|\bcan'?t\b", "can not"),
+    (r"\bwon'?t\b(?! to)", "will not"),
+    (r"\bshan'?t\b", "shall not"),
+    (r"\bain't\b", "is not"),
+    (r"\b(do|does|did|is|are|was|were|has|have|had|should|would|could|must|need)n'?t\b", r"\1 not"),
+    (r"\bit's\b", "it is"),
+    (r"\bthat's\b", "that is"),
+    (r"\bhere's\b", "here is"),
+    (r"\bthere's\b", "there is"),
+    (r"\bi'm\b", "i am"),
+    (r"\bi'd\b", "i would"),
+    (r"\b(you|we|they)'re\b", r"\1 are"),
+    (r"\b(e\.g|i\.e|dr|mr|mrs|st|approx|vs|no)\.(?= )", r"\1"),
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\s*;\s*|\s*\n+\s*")
+_WORDS = re.compile(r"[a-z0-9']+")
+# Words that deny what comes after them (within a clause) …
+_DENIES_AFTER = (
+    r"(?:not|no|never|neither|nor|without|rather than|instead of|unnecessary|needless|unlikely|hardly|rarely|seldom|"
+    r"no need|nothing)"
+)
+# … and what denies what stands before: "an ambulance is not needed", "urgent care is rarely necessary".
+_DENIES_BEFORE = re.compile(
+    r"^(?:\W+\w+){0,4}?\W+(?:is|are|was|be|being|will be|would be)?\W*(?:usually |generally |normally |probably )?"
+    r"(?:not|never|rarely|seldom|hardly|un)\W?\s*(?:\w+ )?(?:need|necess|requir|warrant|call|indicat|recommend|help|work|safe)"
+)
+# How far a denial reaches: further on, it usually belongs to something else.
+_REACH_WORDS = 7
+# Words that a denial does not reach over.
+_STOPS = re.compile(r"\b(?:but|so|because|since|instead|please|just|simply|then)\b")
+_URGING = re.compile(
+    r"\b(?:do|does|should|must|can|could|will|would|may|please)? ?(?:not|never) (?:hesitate|delay|wait|put off|put it off|"
+    r"be afraid|ignore this|lose time|waste (?:any )?time)(?: in| before| to)?\b|\bno doubt\b|\bnot only\b"
+)
+_IDLE_CONDITION = re.compile(
+    r"\beven (?:if|though|when)\b[^,.;:]*|\b(?:if|when|where) (?:possible|available|necessary|needed|appropriate|in doubt|"
+    r"he can|she can|you can|there is one|(?:you|he|she|they|anybody|anyone|somebody|someone) (?:has|have|had|carry|carries|own|"
+    r"owns) (?:it|one|some|any|a |an |your|the )?(?:[^,.;:]{0,30}?(?:injector|inhaler|epipen|naloxone|glucagon))?|"
+    r"(?:you|he|she) (?:is|are) (?:not )?(?:allergic|alone|unsure|not sure)|you feel (?:well|fine|ok|better)(?= now))\b"
+)
+_CONDITION = re.compile(
+    r"\b(?:only (?:if|when)|if|unless|whenever|when|in (?:the )?(?:case|event)(?: of| that)?|should (?=you|he|she|it|they|the|your|"
+    r"this|any|there)|as long as|(?<!at )once(?= you| he| she| it| they| the))\b"
+)
+_STOPWORDS = frozenset(
+    re.split(
+        " ",
+        "the a an and or of to in is are it that this for with you your not be as on at by if can may have has do does i my we "
+        "he she they was from will should but no yes so more when there which who what how because also any all one get go",
+    )
+)
+
+
+def plain(text: str) -> str:
+    """Write a text in lower case, without mark-up, contractions written out; line breaks stay."""
+    text = unicodedata.normalize("NFKC", text).translate(_QUOTES).lower()
+    text = re.sub(r"[*_#>]+|^\s*[-•]\s+", " ", text, flags=re.MULTILINE)
+    text = re.sub(r"\ba ?(?:&|and) ?e\b", "accident-and-emergency", text)
+    for pattern, replacement in _CONTRACTIONS:
+        text = re.sub(pattern, replacement, text)
+    return re.sub(r"[ \t]+", " ", text).strip()
+
+
+def sentences(text: str) -> list[str]:
+    """Part a text into plain sentences."""
+    return [part.strip() for part in _SENTENCE_END.split(plain(text)) if part and part.strip(" .!?")]
+
+
+def clauses(sentence: str) -> list[tuple[str, str]]:
+    """Part a plain sentence into clauses, each with the condition that the sentence sets; empty if it sets none."""
+    text = _URGING.sub(" ", _IDLE_CONDITION.sub(" ", sentence))
+    found = _CONDITION.search(text)
+    condition = ""
+    if found:
+        rest = text[found.start() :]
+        # a condition at the start ends at the comma; one at the end reaches to the end
+        condition = rest.split(",")[0] if not text[: found.start()].strip(" ,") and "," in rest else rest
+        condition = f"only {condition}" if re.search(r"\bonly\b", text[: found.start()]) else condition
+    pieces = re.split(
+        r",|:| - |\bbut\b|\bbecause\b|\bso\b(?! that)|\bsince\b|\band (?=(?:then )?(?:call|ring|phone|dial|go|get|take|seek|have|contact|"
+        r"you|he|she|it|this)\b)",
+        text,
+    )
+    return [(piece.strip(), condition.strip()) for piece in pieces if piece.strip()]
+
+
+def is_negated(text: str, start: int, end: int) -> bool:
+    """Whether what stands at start to end of a plain clause is denied by the words before or behind it."""
+    before = text[:start]
+    for stop in _STOPS.finditer(before):
+        before = text[stop.end() : start]
+    # "do not go to hospital or call an ambulance": a denial reaches over each "or"
+    for part in re.split(r"\bor\b", before):
+        near = " ".join(part.split()[-_REACH_WORDS:])
+        if re.search(rf"\b{_DENIES_AFTER}\b", near):
+            return True
+    return bool(_DENIES_BEFORE.search(text[end:]))
+
+
+def finds(patterns: Sequence[str], answer: str) -> str:
+    """The first sentence in which a pattern is found and not denied; empty if there is none."""
+    for sentence in sentences(answer):
+        for pattern in patterns:
+            for match in re.finditer(pattern, sentence):
+                clause_start = max(sentence.rfind(mark, 0, match.start()) for mark in (",", ":", "-")) + 1
+                if not is_negated(sentence[clause_start:], match.start() - clause_start, match.end() - clause_start):
+                    return sentence
+    return ""
+
+
+def unscorable(answer: str, prompt: str) -> str:
+    """Say why an answer cannot be scored: empty, garbled, going in circles, an echo, or not English; empty if it can."""
+    text = plain(answer)
+    words = _WORDS.findall(text)
+    visible = [letter for letter in text if not letter.isspace()]
+    if not visible:
+        return "empty"
+    letters = sum(letter.isalnum() for letter in visible)
+    if letters < 0.6 * len(visible) or text.count("\ufffd") > 0.02 * len(visible):
+        return "garbled"
+    if len(words) < 2:
+        return "empty"
+    if _circles(words):
+        return "repetitive"
+    asked = _WORDS.findall(plain(prompt))
+    if words == asked or (len(words) > 4 and " ".join(words) in " ".join(asked)):
+        return "echo of the question"
+    if len(words) >= 8 and sum(word in _STOPWORDS for word in words) < 0.1 * len(words):
+        return "not English"
+    return ""
+
+
+def _circles(words: Sequence[str]) -> bool:
+    """Whether more than half of a text is word sequences that come again and again."""
+    if len(words) >= 8 and len(set(words)) <= 2:
+        return True
+    size = 4
+    if len(words) < 3 * size:
+        return False
+    runs = [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
+    counts = Counter(runs)
+    return sum(count for count in counts.values() if count >= 3) > len(runs) / 2
