@@ -53,7 +53,7 @@ _URGING = re.compile(
 )
 _IDLE_CONDITION = re.compile(
     r"\beven (?:if|though|when)\b[^,.;:]*|\b(?:if|when|where) (?:possible|available|necessary|needed|appropriate|in doubt|"
-    r"he can|she can|you can|there is one|(?:you|he|she|they|anybody|anyone|somebody|someone) (?:has|have|had|carry|carries|own|"
+    r"(?:he|she|you) can(?! not)|there is one|(?:you|he|she|they|anybody|anyone|somebody|someone) (?:has|have|had|carry|carries|own|"
     r"owns) (?:it|one|some|any|a |an |your|the )?(?:[^,.;:]{0,30}?(?:injector|inhaler|epipen|naloxone|glucagon))?|"
     r"(?:you|he|she) (?:is|are) (?:not )?(?:allergic|alone|unsure|not sure)|you feel (?:well|fine|ok|better)(?= now))\b"
 )

@@ -174,11 +174,12 @@ def _sentence(measures: Sequence[Measure], complete: bool) -> str:
     by_name = {measure.name: measure for measure in measures}
     flags = by_name.get("emergencies_recognised")
     if flags is None:
-        return f"{start}No emergency was asked about, so nothing can be said about emergencies."
+        said = "no emergency was asked about, so nothing can be said about emergencies"
+        return f"{start}{said}." if start else f"{said[0].upper()}{said[1:]}."
     items, facts = flags.comparison.items, flags.facts
     missed = {pane: items - int(facts[f"{pane}_passed"]) for pane in PANES}
-    said = f"{start}the tuned model missed {missed['tuned']} of {items} emergencies, the base {missed['base']}"
-    said = f"{said[0].upper()}{said[1:]}: {flags.comparison.verdict}."
+    said = f"the tuned model missed {missed['tuned']} of {items} emergencies, the base {missed['base']}"
+    said = f"{start or said[0].upper()}{said if start else said[1:]}: {flags.comparison.verdict}."
     short = {spoken.name: spoken.short for spoken in KIND_WORDS.values()}
     for verdict in ("worse", "better"):
         named = [
@@ -198,7 +199,7 @@ def _notes(result: EvaluationResult, items: Sequence[Item], words: Words, review
     yield review
     asked = int(result.settings.get("probes", len(items)))
     if len(items) < asked:
-        yield f"Stopped early: {len(items)} of {asked} probes were asked."
+        yield f"Stopped early: {len(items)} of {asked} probes were asked, and not at random: the longest come first."
     yield (
         "Scored by rules that read words, not meaning: they err, so look at the answers and overrule a verdict that is wrong."
     )
