@@ -54,6 +54,7 @@ from core.model.template import Template
 from core.progress import Progress
 from core.settings import Settings
 from core.training.checkpoints import last_whole_checkpoint
+from core.training.trackers import missing
 
 LEAST_FREE_GIB = 1.0
 
@@ -179,6 +180,8 @@ class Studio:
             found.append(Problem("dataset", f"{dataset.name} is not approved yet: finish step 3 in Data."))
         if dataset.rows_train == 0:
             found.append(Problem("dataset", f"{dataset.name} has no training rows."))
+        if absent := missing(config.report_to):
+            found.append(absent)
         free_gib = shutil.disk_usage(self.settings.home).free / 1024**3
         if free_gib < LEAST_FREE_GIB:
             found.append(Problem("disk", f"Only {free_gib:.1f} GiB of disk are free; checkpoints need at least 1 GiB."))

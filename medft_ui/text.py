@@ -274,7 +274,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "log_every": ("Log every (steps)", "How often the train loss is noted."),
     "sample_prompts": ("Questions to watch", "One a line; answered at each evaluation. No patient data."),
     "sample_tokens": ("Longest sample answer (tokens)", "0 switches samples off."),
-    "report_to": ("Also report to", "An experiment tracker that must be installed and logged in."),
+    "report_to": ("Also report to", "A tracker that gets the numbers, never text; it must be installed."),
 }
 # How a setting's options read.
 OPTIONS: dict[Any, str] = {

@@ -62,7 +62,8 @@ def training_arguments(config: TrainingConfig, plan: Plan, output_dir: Path, ste
         greater_is_better=False if evaluates else None,
         seed=config.seed,
         data_seed=config.seed,
-        report_to=config.report_to,
+        # The trackers of trackers.py get the numbers, and only those; the library's own send more.
+        report_to="none",
         run_name=output_dir.parent.name,
         disable_tqdm=True,
         remove_unused_columns=False,

@@ -53,7 +53,7 @@ class Reporter:
     def __init__(self, listening: Listening) -> None:
         self.listening = listening
         self.judge_base: Callable[[], None] | None = None
-        """Called once, after the first step: people see at once that training works, and the base model can wait."""
+        """Called once, when the first step has been told: people see at once that training works, the base can wait."""
         self.tokens = 0
         self.trained_s = 0.0
         self._since = time.monotonic()
@@ -71,10 +71,8 @@ class Reporter:
         self._since = time.monotonic()
 
     def step_ended(self, step: int, control: Any) -> None:
-        """Read the clock, judge the base model after the very first step, and look at the stop button."""
+        """Read the clock, and look at the stop button."""
         self.trained_s += time.monotonic() - self._since
-        if step == 1 and self.judge_base:
-            self.judge_base()
         self.restart_clock()
         if step >= self.listening.total_steps:
             # The end is always judged and kept, whatever the rhythm was.
@@ -104,6 +102,10 @@ class Reporter:
                 f"The loss was not a number at step {step}: training has diverged and was stopped.",
                 "Lower the learning rate (a third is a good start) or choose bf16; the last good state was kept.",
             )
+        if "loss" in values and self.judge_base:
+            judge, self.judge_base = self.judge_base, None
+            judge()
+            self.restart_clock()
 
 
 @functools.cache

@@ -41,8 +41,12 @@ class Engine(Protocol):
 
     name: str
 
-    def prepare(self) -> None:
-        """Import the library; before anything else of the process imports transformers."""
+    def prepare(self, quantised: bool = True) -> None:
+        """Import the library; before anything else of the process imports transformers.
+
+        Args:
+            quantised: Whether the base weights will be 4-bit or 8-bit.
+        """
 
     def load(self, folder: Path, config: TrainingConfig, plan: Plan) -> LoadedModel:
         """Load base weights and add the adapter.

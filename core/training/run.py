@@ -35,6 +35,7 @@ from core.training.engine import Engine, LoadedModel
 from core.training.loss import OutputLayer
 from core.training.outcome import keep_adapter
 from core.training.samples import SamplePrompts, show_samples
+from core.training.trackers import tracked
 from core.training.trainer import LoopParts, random_state_kept, trainer_class
 
 
@@ -109,6 +110,11 @@ def run_loop(prepared: Prepared, plan: Plan, resume: Path | None) -> Ending:
         TrainingDiverged: if the loss is not a number; ``adapter/`` then holds the last good state, if there is one.
         DatasetError: if the first batch trains other tokens than the data set marks.
     """
+    with tracked(prepared.progress, prepared.config, prepared.job_dir) as progress:
+        return _run(prepared.changed(progress=progress), plan, resume)
+
+
+def _run(prepared: Prepared, plan: Plan, resume: Path | None) -> Ending:
     progress = prepared.progress
     progress.phase("loading the model")
     loaded = prepared.engine.load(prepared.base.folder, prepared.config, plan)

@@ -2,8 +2,10 @@
 
     train(job_dir, progress):  config.json, job.json → plan.json, checkpoints/, adapter/, forecast.json
 
-The order matters: the engine is imported before anything else of the process imports transformers. A job whose folder
-holds a whole checkpoint goes on from there, with the plan it began with. It does not know: processes, screens, queues.
+The order matters: everything that needs no model library comes first, the plan included, so that what cannot work is said
+within a second and only what the plan needs is loaded; then the engine is imported, before anything else of the process
+imports transformers. A job whose folder holds a whole checkpoint goes on from there, with the plan it began with.
+It does not know: processes, screens, queues.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from core.progress import Choice, Progress
 from core.settings import Settings
 from core.training.batches import EncodedRows
 from core.training.checkpoints import FOLDER, clear_unfinished, last_whole_checkpoint
-from core.training.engine import Engine, choose_engine, engine_named
+from core.training.engine import choose_engine, engine_named
 from core.training.outcome import measured_peak, write_forecast
 from core.training.run import Ending, Prepared, run_loop
 
@@ -69,6 +71,7 @@ def train(job_dir: Path, progress: Progress) -> None:
         began = _begun(job_dir, dataset_sha256)
         resume = last_whole_checkpoint(job_dir) if began else None
         chosen = began if began and resume else _planned(prepared, dataset_sha256)
+        prepared, chosen = _with_engine(prepared, chosen, resume, dataset_sha256)
         _say(progress, chosen, resume)
         ending = _run_with_retry(prepared, chosen, resume, dataset_sha256)
     except _Stopped:
@@ -94,16 +97,13 @@ def _read_task(job_dir: Path) -> _Task:
 
 
 def _prepare(task: _Task, progress: Progress) -> tuple[Prepared, str]:
-    """Model, engine and rows, in this order; also the data set's hash."""
+    """Model and rows, and the engine that is wanted, not yet imported; also the data set's hash."""
     progress.phase("finding the model")
     clear_unfinished(task.job_dir)
     base = resolve(task.config.model, Settings(home=task.home).models, progress)
     _go_on(progress)
     shape, device = ModelShape.read(base.folder), find_device()
     limit_threads(device)
-    progress.phase("loading the libraries")
-    engine = _imported(choose_engine(task.config, shape.family, device), task.config, progress)
-    _go_on(progress)
     progress.phase("reading the data set")
     dataset = open_dataset(Settings(home=task.home).datasets, task.dataset_id)
     cache = Settings(home=task.home).datasets / task.dataset_id / "encoded"
@@ -121,7 +121,7 @@ def _prepare(task: _Task, progress: Progress) -> tuple[Prepared, str]:
         shape=shape,
         template=Template.from_folder(base.folder),
         device=device,
-        engine=engine,
+        engine=choose_engine(task.config, shape.family, device).value,
         train=EncodedRows(train_rows, longest),
         evaluation=EncodedRows(encoded(eval_records), longest) if eval_records else (),
         progress=progress,
@@ -148,26 +148,31 @@ def limit_threads(device: Device) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", str(device.cores))
 
 
-def _imported(choice: Choice[Engine], config: TrainingConfig, progress: Progress) -> Engine:
-    """The engine with its library loaded; transformers where Unsloth was only a suggestion and does not start."""
+def _with_engine(prepared: Prepared, chosen: Plan, resume: Path | None, dataset_sha256: str) -> tuple[Prepared, Plan]:
+    """Import the plan's engine; transformers, with a plan of its own, where Unsloth does not start and was only a suggestion."""
+    progress = prepared.progress
+    progress.phase("loading the libraries")
+    engine = engine_named(chosen.engine.value)
     try:
-        choice.value.prepare()
+        engine.prepare(chosen.quantisation.value != "none")
     except ResourceError as error:
-        if config.engine == "unsloth":
+        if prepared.config.engine == "unsloth":
             raise
-        choice = Choice(engine_named("transformers"), error.message)
-        choice.value.prepare()
-    progress.choice("engine", Choice(choice.value.name, choice.reason))
-    return choice.value
+        engine = engine_named("transformers")
+        engine.prepare()
+        chosen = chosen if resume else _planned(prepared.changed(engine=engine), dataset_sha256)
+        chosen = dataclasses.replace(chosen, engine=Choice("transformers", error.message))
+    _go_on(progress)
+    return prepared.changed(engine=engine), chosen
 
 
 def _planned(prepared: Prepared, dataset_sha256: str) -> Plan:
-    """Make the plan for the engine that was imported, and write it down."""
+    """Make the plan for the engine that is wanted, and write it down."""
     config = prepared.config.changed(engine=prepared.engine.name)
     chosen = plan(config, prepared.shape, prepared.stats(), prepared.device)
     suggested = engine_choice(prepared.config, prepared.shape.family, prepared.device)
     if suggested.value == prepared.engine.name:
-        # the plan was made for the engine that is loaded, but why that one is known only here
+        # the plan was made for this engine by name, but why that one is known only here
         chosen = dataclasses.replace(chosen, engine=suggested)
     if chosen.verdict == "does not fit":
         raise ResourceError(

@@ -14,6 +14,7 @@ from core.config import TrainingConfig
 from core.model.plan import Plan
 from core.training.attention import register_packed_attention
 from core.training.engine import LoadedModel
+from core.training.libraries import load_libraries
 
 
 class TransformersEngine:
@@ -21,10 +22,9 @@ class TransformersEngine:
 
     name = "transformers"
 
-    def prepare(self) -> None:
+    def prepare(self, quantised: bool = True) -> None:
         """Import the libraries, so that the wait has a name."""
-        import peft  # noqa: F401, PLC0415
-        import transformers  # noqa: F401, PLC0415
+        load_libraries(quantised)
 
     def load(self, folder: Path, config: TrainingConfig, plan: Plan) -> LoadedModel:
         """Load base weights and add the adapter."""

@@ -24,7 +24,7 @@ class UnslothEngine:
 
     name = "unsloth"
 
-    def prepare(self) -> None:
+    def prepare(self, quantised: bool = True) -> None:
         """Import Unsloth first of all, and give it torch's variable-length attention where it does not take it itself.
 
         Raises:
