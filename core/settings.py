@@ -67,6 +67,11 @@ class Settings:
         return self.home / "models"
 
     @property
+    def adapters(self) -> Path:
+        """One folder an adapter that somebody has uploaded."""
+        return self.home / "adapters"
+
+    @property
     def uploads(self) -> Path:
         """Where uploads lie until they are read; emptied at start."""
         return self.home / "uploads"
@@ -78,7 +83,7 @@ class Settings:
 
     def make_folders(self) -> None:
         """Create the folders the app writes to, readable by this user only."""
-        for folder in (self.datasets, self.runs, self.models, self.uploads):
+        for folder in (self.datasets, self.runs, self.models, self.adapters, self.uploads):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 

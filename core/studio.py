@@ -32,6 +32,7 @@ from core.dataset.sample import pristine_sample
 from core.dataset.store import Dataset, list_datasets, open_dataset
 from core.errors import ConfigError, DatasetError, JobError, MedftError, Problem, ResourceError
 from core.evaluation.desk import EvaluationDesk
+from core.evaluation.feedback import FeedbackStore
 from core.evaluation.review.desk import ReviewDesk
 from core.evaluation.scorecard_page import scorecard_files
 from core.export.adapter import export_adapter, write_adapter_folder
@@ -39,7 +40,8 @@ from core.export.audit import audit_of
 from core.export.card import card_text
 from core.export.hub import push
 from core.export.merged import MergeDesk, Room
-from core.inference.process import ChatPiece, ChatProcess, ChatRequest
+from core.inference.desk import ChatDesk
+from core.inference.messages import ChatPiece, ChatRequest
 from core.jobs.controller import JobController
 from core.jobs.gpu import DeviceStatus
 from core.jobs.job import Job, write_whole
@@ -70,7 +72,8 @@ class Studio:
     def __init__(self, settings: Settings, controller: JobController | None = None) -> None:
         self.settings = settings
         self.controller = controller or JobController(settings.runs, resumable=last_whole_checkpoint)
-        self.chats = ChatProcess(settings.models)
+        self.chats = ChatDesk(settings, self.controller, self.model_folder)
+        self.feedback = FeedbackStore(settings.database)
         self.data = DatasetDesk(settings.datasets, self._token_counter, local_folders=not settings.is_public)
         self.reviews = ReviewDesk(settings, self.controller, free_device=self.chats.close)
         self.evaluations = EvaluationDesk(settings, self.controller, free_device=self.chats.close)
@@ -257,19 +260,14 @@ class Studio:
 
     # -- chat -----------------------------------------------------------------------------------------------------
 
-    def chat(self, run_id: str, request: ChatRequest) -> Iterator[ChatPiece]:
-        """Answer with base, tuned, or both in one batch, piece by piece.
+    def chat(self, source: str, request: ChatRequest) -> Iterator[ChatPiece]:
+        """Answer with base, tuned, or both in one batch, piece by piece; see ChatDesk.ask for what ``source`` may name.
 
         Raises:
             JobError: while a job holds the device.
             ModelError: if the run has no adapter, or its base is missing.
         """
-        busy = self.controller.active()
-        if busy is not None:
-            raise JobError(
-                f"{busy.name} is using the machine.", "Chat again when it has ended, or pause it in the sidebar."
-            )
-        yield from self.chats.ask(self._run(run_id), request)
+        yield from self.chats.ask(source, request)
 
     def stop_chat(self) -> None:
         """End the answer that is being written."""

@@ -130,7 +130,10 @@ def options(settings: Settings) -> dict[str, Any]:
         "auth_message": text.App.LOGIN,
         "max_file_size": MAX_UPLOAD,
         "allowed_paths": [],
-        "blocked_paths": [str(path) for path in (settings.datasets, settings.runs, settings.models, settings.database)],
+        "blocked_paths": [
+            str(path)
+            for path in (settings.datasets, settings.runs, settings.models, settings.adapters, settings.database)
+        ],
         "strict_cors": True,
         "enable_monitoring": False,
         "mcp_server": False,  # it ignores auth

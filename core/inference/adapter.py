@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.errors import ModelError
+from core.inference.fit import WEIGHTS
 from core.inference.messages import Pane
-from core.inference.target import WEIGHTS, check_adapter
+from core.inference.target import check_adapter
 
 NAME = "default"
 
@@ -117,7 +118,7 @@ def attach(base: Any, folder: Path) -> Adapter:
         ModelError: if it is no whole LoRA adapter, or was made for a model of another shape.
     """
     from peft import PeftModel, get_peft_model_state_dict  # noqa: PLC0415
-    from safetensors import safe_open  # noqa: PLC0415
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
 
     check_adapter(folder)
     misfit = ModelError(
@@ -125,15 +126,27 @@ def attach(base: Any, folder: Path) -> Adapter:
     )
     try:
         model = PeftModel.from_pretrained(base, folder, adapter_name=NAME, autocast_adapter_dtype=False)
-    except (RuntimeError, ValueError, KeyError) as error:
+    except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise misfit from error
     with safe_open(str(folder / WEIGHTS), framework="pt") as file:
         saved = set(file.keys())
     # PEFT only warns of names that it cannot place, and goes on with an adapter that does nothing.
     if saved != set(get_peft_model_state_dict(model, save_embedding_layers=False)):
         raise misfit
+    _refuse_nonsense(model)
     layers = _plain_layers(model, base.dtype)
     return HookedAdapter(model.unload(), layers) if layers else PeftAdapter(model)
+
+
+def _refuse_nonsense(model: Any) -> None:
+    """Refuse weights that are NaN or infinite: a diverged training leaves them, and every answer would be nonsense."""
+    import torch  # noqa: PLC0415
+
+    if not all(torch.isfinite(weight).all() for name, weight in model.named_parameters() if "lora_" in name):
+        raise ModelError(
+            "The adapter holds numbers that are not finite: its training has diverged, or its file is damaged.",
+            "Choose an earlier checkpoint, or another adapter.",
+        )
 
 
 def _plain_layers(model: Any, dtype: Any) -> list[tuple[Any, Any, Any]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -19,6 +20,8 @@ from tokenizers.decoders import DecodeStream
 from core.errors import ModelError, ResourceError
 from core.inference.loader import Loaded
 from core.inference.messages import ChatOptions, ChatPiece, ChatRequest, Finish, Pane
+from core.inference.thinking import CLOSE, OPEN
+from core.model.template import OPEN_AT_END
 
 Emit = Callable[[ChatPiece], None]
 
@@ -56,13 +59,19 @@ class ChatModel:
 
     def _row(self, pane: Pane, request: ChatRequest, emit: Emit) -> _Row:
         template, context = self.loaded.template, self.loaded.context_tokens
-        ids = template.prompt_ids(request.turns(pane), thinking=request.options.thinking)
+        turns, thinking = request.turns(pane), request.options.thinking
+        ids = template.prompt_ids(turns, thinking=thinking)
         if len(ids) >= context:
             raise ModelError(
                 f"The conversation has {len(ids):,} tokens; {template.name} reads at most {context:,}.",
-                "Start a new conversation, or shorten the question.",
+                f"Start a new conversation, or shorten the question by {len(ids) - context + 1:,} tokens or more.",
             )
-        return _Row(pane, ids, template.tokenizer, self.loaded.stop_ids, emit)
+        # A prompt that ends inside a thinking block: the answer begins there, and says so to whoever shows it.
+        opened = thinking and OPEN_AT_END.search(template.prompt_text(turns, thinking=True)) is not None
+        writing = Writing(
+            template.tokenizer, self.loaded.stop_ids, f"{OPEN}\n" if opened else "", template.habits.thinks
+        )
+        return _Row(pane, ids, writing, emit)
 
     def _generate(self, rows: Sequence[_Row], options: ChatOptions, should_stop: Callable[[], bool]) -> None:
         import torch  # noqa: PLC0415
@@ -73,7 +82,7 @@ class ChatModel:
         room = self.loaded.context_tokens - ids.shape[1]
         halt: Any = _Halt(should_stop)
         set_seed(options.seed)
-        with torch.inference_mode(), self._adapter_for(rows), _memory_named():
+        with torch.inference_mode(), self._adapter_for(rows), _faults_named():
             self.loaded.model.generate(
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
@@ -127,13 +136,37 @@ def sampling(options: ChatOptions) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How tokens become text.
+
+    Args:
+        tokenizer: Of the model.
+        stop_ids: Ids of the tokens that end an answer.
+        lead: Text that stands before the first token.
+        thinks: Whether the model has thinking blocks, whose tags must stay in the text.
+    """
+
+    tokenizer: Tokenizer
+    stop_ids: tuple[int, ...]
+    lead: str
+    thinks: bool
+
+    def special_tags(self) -> dict[int, str]:
+        """The thinking tags that the tokenizer counts among its special tokens, by id: decoding would leave them out."""
+        added = self.tokenizer.get_added_tokens_decoder() if self.thinks else {}
+        return {id: token.content for id, token in added.items() if token.special and token.content in (OPEN, CLOSE)}
+
+
 class _Row:
     """One answer while it is written."""
 
-    def __init__(self, pane: Pane, ids: list[int], tokenizer: Tokenizer, stop_ids: tuple[int, ...], emit: Emit) -> None:
+    def __init__(self, pane: Pane, ids: list[int], writing: Writing, emit: Emit) -> None:
         self.pane, self.ids, self.done = pane, ids, False
-        self._tokenizer, self._stop_ids, self._emit = tokenizer, stop_ids, emit
+        self._writing, self._emit = writing, emit
         self._stream = DecodeStream(skip_special_tokens=True)
+        self._lead = writing.lead
+        self._tags = writing.special_tags()
         self._started = time.monotonic()
         self._first = self._last = self._started
         self._tokens = 0
@@ -146,10 +179,11 @@ class _Row:
         self._tokens += 1
         if self._tokens == 1:
             self._first = self._last
-        if token in self._stop_ids:
+        if token in self._writing.stop_ids:
             self.end("stop")
-        elif text := self._stream.step(self._tokenizer, token):
-            self._emit(self._piece(text))
+        elif text := self._tags.get(token) or self._stream.step(self._writing.tokenizer, token):
+            self._emit(self._piece(self._lead + text))
+            self._lead = ""
 
     def end(self, finish: Finish) -> None:
         """Say that the answer is over, once."""
@@ -205,8 +239,8 @@ class _Halt:
 
 
 @contextmanager
-def _memory_named() -> Iterator[None]:
-    """Turn an exhausted GPU into advice."""
+def _faults_named() -> Iterator[None]:
+    """Turn an exhausted GPU, and numbers that are none, into advice."""
     import torch  # noqa: PLC0415
 
     try:
@@ -215,4 +249,11 @@ def _memory_named() -> Iterator[None]:
         torch.cuda.empty_cache()
         raise ResourceError(
             "The GPU's memory does not hold this answer.", "Ask for a shorter one, or start anew."
+        ) from error
+    except RuntimeError as error:
+        if "probability tensor" not in str(error):  # what torch.multinomial says of NaN and infinity
+            raise
+        raise ModelError(
+            "The model's output is not a number, so no word can be chosen from it.",
+            "Its training has diverged, or its files are damaged: choose another checkpoint or adapter.",
         ) from error

@@ -19,6 +19,17 @@ from core.model.resolve import ResolvedModel, resolve
 from core.model.template import Template
 from core.progress import Choice, Progress
 
+# While this phase lasts, its total is the memory that the weights will take, in GiB.
+LOADING = "loading the base model"
+# Share of the bfloat16 files' size that quantised weights take; embeddings and norms stay as they are.
+QUANTISED_SHARE = {"none": 1.0, "int8": 0.6, "nf4": 0.35}
+
+
+def expected_gib(folder: Path, quantisation: str) -> float:
+    """About how much memory a base's weights take, from the size of its files."""
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return size / 1024**3 * QUANTISED_SHARE[quantisation]
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -65,10 +76,10 @@ def load(target: ChatTarget, models_dir: Path, progress: Progress, *, full_preci
     """
     resolved = resolve(target.model, models_dir, progress)
     template = Template.from_folder(resolved.folder)
-    progress.phase("loading the base model")
     form, options = _form(target)
     if full_precision and target.quantisation == "none":
         form, options = _in_full(form, options)
+    progress.phase(LOADING, 0, expected_gib(resolved.folder, target.quantisation))
     base = _load_base(resolved.folder, options)
     stop_ids, context = _stop_ids(base, template), _context_tokens(base)
     return _with_adapter(
@@ -131,7 +142,9 @@ def _form(target: ChatTarget) -> tuple[Choice[str], dict[str, Any]]:
 def _in_full(form: Choice[str], options: dict[str, Any]) -> tuple[Choice[str], dict[str, Any]]:
     import torch  # noqa: PLC0415
 
-    why = "Half precision rounds so much that the likelihoods of answers tie, and depend on their neighbours in a batch."
+    why = (
+        "Half precision rounds so much that the likelihoods of answers tie, and depend on their neighbours in a batch."
+    )
     return Choice(f"{form.value.rpartition(', ')[0]}, float32", why), options | {"dtype": torch.float32}
 
 

@@ -123,6 +123,7 @@ class ChatPiece:
         finish: Why it ended: ``stop`` (the model ended it), ``length`` (the limit), ``stopped`` (the person).
         phase: What is going on before the first token (loading …); empty once text comes.
         share: How far that is, 0 to 1; 0 if unknown.
+        memory_gib: With a phase: memory that the chat's process holds meanwhile; 0 if unknown.
     """
 
     which: Pane
@@ -134,6 +135,7 @@ class ChatPiece:
     finish: Finish = ""
     phase: str = ""
     share: float = 0.0
+    memory_gib: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -160,7 +162,7 @@ class ChatStatus:
     """How the chat's process is.
 
     Args:
-        state: ``off`` (no process), ``loading``, ``ready`` or ``answering``.
+        state: ``off`` (no process), ``loading``, ``ready`` (to answer; or, with no device, to load) or ``answering``.
         phase: What it does now, in words.
         share: How far that is, 0 to 1; 0 if unknown.
         waiting: How many questions wait for their turn.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -48,7 +49,9 @@ class ChatProcess:
         self._wire = threading.Lock()  # held while something is written to the child, or the child is replaced
         self._child: subprocess.Popen[str] | None = None
         self._log: IO[bytes] | None = None
+        self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()  # None: it has ended
         self._asked = self._answering = self._ended = 0  # numbers of requests; 0 for none
+        self._asker = ""
         self._closed_on_purpose = False
         self._waiting = 0
         self._status = ChatStatus()
@@ -59,12 +62,13 @@ class ChatProcess:
             return ChatStatus(waiting=self._waiting)
         return replace(self._status, waiting=self._waiting)
 
-    def ask(self, source: Path | str | ChatTarget, request: ChatRequest) -> Iterator[ChatPiece]:
+    def ask(self, source: Path | str | ChatTarget, request: ChatRequest, asker: str = "") -> Iterator[ChatPiece]:
         """Answer a request; loads the model first if need be.
 
         Args:
             source: A run's folder, an adapter's folder, a model's folder or a Hub id; or what target_of made of one.
             request: The conversations and how to answer.
+            asker: Who asks, so that ``stop`` can end this visitor's answer and nobody else's.
 
         Returns:
             Pieces in the order they are written. Pieces with a ``phase`` say what the wait is for. Closing the
@@ -79,7 +83,7 @@ class ChatProcess:
         target = source if isinstance(source, ChatTarget) else target_of(source)
         if "tuned" in request.panes and not target.adapter:
             raise ModelError("This run has no adapter yet.", "Wait for its first checkpoint, or ask the base model.")
-        return self._asking(target, request)
+        return self._asking(target, request, asker)
 
     def warm(self) -> None:
         """Start the process and let it import its libraries, so that the first answer comes sooner; returns at once."""
@@ -89,9 +93,13 @@ class ChatProcess:
             finally:
                 self._turn.release()
 
-    def stop(self) -> None:
-        """End the answer that is being written, after its next token."""
-        if self._answering:
+    def stop(self, asker: str = "") -> None:
+        """End the answer that is being written, after its next token.
+
+        Args:
+            asker: Only if this visitor asked for it; empty for whoever did.
+        """
+        if self._answering and asker in ("", self._asker):
             self._send(stop=self._answering)
 
     def close(self) -> None:
@@ -100,12 +108,16 @@ class ChatProcess:
             self._closed_on_purpose = True
             self._end_child()
 
-    def _asking(self, target: ChatTarget, request: ChatRequest) -> Iterator[ChatPiece]:
+    def _asking(self, target: ChatTarget, request: ChatRequest, asker: str) -> Iterator[ChatPiece]:
         yield from self._wait_for_turn(request)
         try:
             self._start()
+            self._forget_old_lines()
             self._asked += 1
+            self._asker = asker
             number = self._answering = self._asked
+            if self._status.state == "loading":  # its libraries, since it was warmed up
+                yield ChatPiece(request.panes[0], phase=self._status.phase)
             self._send(ask=number, target=_plain(target), request=request.to_json())
             try:
                 yield from self._pieces(number, request)
@@ -132,19 +144,25 @@ class ChatProcess:
         problem: MedftError | None = None
         while (body := self._read()).get("end") != number:
             if "piece" in body:
-                self._status = replace(self._status, state="answering", phase="", share=0.0)
                 yield ChatPiece(**body["piece"])
             elif "phase" in body:
-                self._status = replace(self._status, state="loading", phase=body["phase"], share=body["share"])
-                yield ChatPiece(request.panes[0], phase=body["phase"], share=body["share"])
-            elif "loaded" in body:
-                self._status = ChatStatus(state="answering", **body["loaded"])
+                yield ChatPiece(request.panes[0], **body)
             elif "error" in body:
                 problem = _error_of(body["error"])
         self._ended = number
-        self._status = replace(self._status, state="ready", phase="", share=0.0)
         if problem:
             raise problem
+
+    def _listen(self, child: subprocess.Popen[str], lines: queue.SimpleQueue[dict[str, Any] | None]) -> None:
+        """Read what a child says as long as it lives, so that its status is known also when nobody asks anything."""
+        assert child.stdout is not None
+        with child.stdout:
+            for line in child.stdout:
+                body: dict[str, Any] = json.loads(line)
+                if child is self._child:
+                    self._status = _after(self._status, body)
+                lines.put(body)
+        lines.put(None)
 
     def _start(self) -> None:
         with self._wire:
@@ -165,6 +183,8 @@ class ChatProcess:
                 encoding="utf-8",
                 start_new_session=True,  # Ctrl+C in the terminal is the app's business
             )
+            self._lines = queue.SimpleQueue()
+            threading.Thread(target=self._listen, args=(self._child, self._lines), daemon=True, name="chat").start()
 
     def _send(self, **body: Any) -> None:
         with self._wire, suppress(OSError, ValueError):  # a child that is gone is noticed by the reader
@@ -174,11 +194,18 @@ class ChatProcess:
 
     def _read(self) -> dict[str, Any]:
         child = self._child
-        line = child.stdout.readline() if child is not None and child.stdout is not None else ""
-        if not line:
+        body = self._lines.get()
+        if body is None:
+            self._lines.put(None)  # whoever reads on hears the same
             raise self._why_it_ended(child)
-        body: dict[str, Any] = json.loads(line)
         return body
+
+    def _forget_old_lines(self) -> None:
+        """Drop what was said since the last request ended (of warming up); the status knows it."""
+        while not self._lines.empty():
+            if self._lines.get() is None:
+                self._lines.put(None)
+                return
 
     def _abandon(self, number: int) -> None:
         """The reader went away or the child broke: end the answer, and leave the line clean for the next request."""
@@ -188,7 +215,6 @@ class ChatProcess:
         try:
             while self._read().get("end") != number:
                 pass
-            self._status = replace(self._status, state="ready", phase="", share=0.0)
         except ModelError:
             pass  # the child is gone; the next request starts another
         finally:
@@ -204,10 +230,9 @@ class ChatProcess:
         if child is not None:
             child.kill()
             child.wait()
-            for pipe in (child.stdin, child.stdout):
-                if pipe is not None and not (pipe is child.stdout and self._answering):
-                    with suppress(OSError):
-                        pipe.close()
+            if child.stdin is not None:
+                with suppress(OSError):
+                    child.stdin.close()
         if self._log is not None:
             self._log.close()
             self._log = None
@@ -234,6 +259,19 @@ class ChatProcess:
         self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
         lines = self._log.read().decode("utf-8", errors="replace").strip().splitlines()
         return f"{lines[-1][:300]}" if lines else "it said nothing."
+
+
+def _after(status: ChatStatus, body: dict[str, Any]) -> ChatStatus:
+    """The status once a child has said this."""
+    if "phase" in body:
+        return replace(status, state="loading", **body)
+    if "piece" in body:
+        return replace(status, state="answering", phase="", share=0.0)
+    if "loaded" in body:
+        return ChatStatus(state="answering", **body["loaded"])
+    if "warm" in body:
+        return ChatStatus(state="ready", **body["warm"])
+    return replace(status, state="ready", phase="", share=0.0) if "end" in body else status
 
 
 def _described(code: int) -> str:

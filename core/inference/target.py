@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import ModelError
+from core.inference.fit import WEIGHTS, adapted_layers, tensor_shapes
 from core.inference.messages import ChatTarget
 from core.model.folder import check_safetensors
 
 ADAPTER = "adapter"
-WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
+PICKLE = "adapter_model.bin"
+# Longest configuration that is read: real ones have a few thousand characters.
+CONFIG_BYTES = 1024 * 1024
 
 
 def target_of(source: Path | str, base: str = "") -> ChatTarget:
@@ -45,14 +48,7 @@ def check_adapter(folder: Path) -> dict[str, Any]:
     """
     config = _read(folder / CONFIG)
     if not (folder / WEIGHTS).is_file():
-        if (folder / "adapter_model.bin").is_file():
-            raise ModelError(
-                "The adapter has its weights only in a format that can run foreign code (pickle).",
-                f"Use an adapter saved as {WEIGHTS}.",
-            )
-        raise ModelError(
-            f"The adapter has no {WEIGHTS}.", "Choose the folder that training has saved, or export it again."
-        )
+        raise no_weights(has_pickle=(folder / PICKLE).is_file())
     check_safetensors(folder / WEIGHTS)
     if config.get("peft_type") != "LORA":
         raise ModelError(
@@ -64,12 +60,39 @@ def check_adapter(folder: Path) -> dict[str, Any]:
             "The adapter replaces whole layers of its base, so the base could not be shown beside it.",
             "Choose a plain LoRA adapter.",
         )
+    adapted_layers(tensor_shapes(folder / WEIGHTS))
     return config
+
+
+def no_weights(*, has_pickle: bool) -> ModelError:
+    """Say that an adapter has no weights that are safe to load."""
+    if has_pickle:
+        return ModelError(
+            "The adapter has its weights only in a format that can run foreign code (pickle).",
+            f"Use an adapter saved as {WEIGHTS}.",
+        )
+    return ModelError(
+        f"The adapter has no {WEIGHTS}.", "Choose the folder that training has saved, or export it again."
+    )
+
+
+def same_model(one: str, other: str) -> bool:
+    """Whether two names mean the same model, as far as names tell: organisation and upper case do not count."""
+    return _last(one) == _last(other)
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a base is named as on the Hub, and not as a folder of some machine."""
+    return name.count("/") <= 1 and "\\" not in name and not name.startswith(("/", ".", "~"))
+
+
+def _last(name: str) -> str:
+    return name.replace("\\", "/").rstrip("/").rpartition("/")[2].lower()
 
 
 def _of_adapter(folder: Path, base: str) -> ChatTarget:
     named = check_adapter(folder).get("base_model_name_or_path") or ""
-    if base and named and Path(base).name.lower() != Path(named).name.lower():
+    if base and named and is_hub_id(named) and not same_model(base, named):
         raise ModelError(
             f"The adapter was made for {named}, not for {base}.", f"Choose {named} as the base, or another adapter."
         )
@@ -100,8 +123,10 @@ def _quantisation(run: Path) -> Literal["none", "nf4", "int8"]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_size > CONFIG_BYTES:
+            raise ValueError("too long")
         body = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path.name} of {path.parent.name} cannot be read.", "It is missing or damaged; choose another."
         ) from error

@@ -1,8 +1,8 @@
 """The chat's process: python -m core.inference.worker MODELS_DIR. Requests come in on stdin, pieces go out on stdout.
 
 One JSON object a line. In: {"ask": number, "target": …, "request": …} or {"stop": number}. Out: {"phase": …},
-{"loaded": …}, {"piece": …}, {"error": …}, and {"end": number} after each request. When stdin closes, the app is gone
-and so is this process. It does not know: who asks.
+{"warm": …} once the libraries are there, {"loaded": …}, {"piece": …}, {"error": …}, and {"end": number} after each
+request. When stdin closes, the app is gone and so is this process. It does not know: who asks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from core.errors import MedftError
 from core.inference.chat import ChatModel
 from core.inference.loader import Loaded, load, swap_adapter
+from core.inference.loading import LoadingWatch
 from core.inference.messages import ChatRequest, ChatTarget
 from core.model.device import usable_cores
 from core.progress import SilentProgress
@@ -40,6 +41,7 @@ class Worker(SilentProgress):
         self.requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.stopped_up_to = 0
         self.loaded: Loaded | None = None
+        self._mouth = threading.Lock()  # loading is watched by a thread of its own
 
     def listen(self) -> None:
         """Read requests until the app closes its end; then end this process at once, whatever it is doing."""
@@ -61,6 +63,7 @@ class Worker(SilentProgress):
         from transformers import AutoModelForCausalLM  # noqa: F401, PLC0415
 
         torch.set_num_threads(usable_cores())
+        self.send(warm={"memory_gib": held_gib()})
         while True:
             body = self.requests.get()
             try:
@@ -71,12 +74,17 @@ class Worker(SilentProgress):
 
     def phase(self, name: str, done: float = 0, total: float = 0) -> None:
         """Hand a phase on."""
-        self.send(phase=name, share=done / total if total else 0.0)
+        self.send(phase=name, share=done / total if total else 0.0, memory_gib=self._memory_gib())
 
     def send(self, **body: Any) -> None:
         """Write one line."""
-        self.sink.write(json.dumps(body) + "\n")
-        self.sink.flush()
+        with self._mouth:
+            self.sink.write(json.dumps(body) + "\n")
+            self.sink.flush()
+
+    def _memory_gib(self) -> float:
+        """Memory held, for a phase; torch is not asked before it is imported."""
+        return held_gib() if "torch" in sys.modules else 0.0
 
     def _answer(self, body: dict[str, Any]) -> None:
         loaded = self._load(ChatTarget(**body["target"]))
@@ -98,7 +106,8 @@ class Worker(SilentProgress):
         else:
             del before
             free_memory()
-            self.loaded = load(target, self.models_dir, self)
+            with LoadingWatch(self, held_gib) as watch:
+                self.loaded = load(target, self.models_dir, watch)
         self.send(
             loaded={
                 "device": self.loaded.form.value,

@@ -10,15 +10,17 @@ import pytest
 from safetensors.numpy import save_file
 
 from core.errors import ModelError
+from core.inference.fit import WEIGHTS
 from core.inference.messages import ChatTarget
-from core.inference.target import WEIGHTS, target_of
+from core.inference.target import target_of
 
 
 def make_adapter(folder: Path, **changes: object) -> Path:
     folder.mkdir(parents=True)
     config = {"peft_type": "LORA", "base_model_name_or_path": "org/base"} | changes
     (folder / "adapter_config.json").write_text(json.dumps(config))
-    save_file({"x.lora_A.weight": np.zeros((2, 3), np.float32)}, folder / WEIGHTS)
+    a, b = np.zeros((2, 3), np.float32), np.zeros((4, 2), np.float32)
+    save_file({"x.lora_A.weight": a, "x.lora_B.weight": b}, folder / WEIGHTS)
     return folder
 
 
