@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core.errors import ModelError
 from core.inference.messages import ChatOptions
 from core.inference.target import check_adapter, target_of
+from core.model.device import find_device
 from core.model.folder import sha256_of
 from core.progress import Progress
 from core.records import Message
 from core.training.checkpoints import FOLDER, last_whole_checkpoint
+from core.training.train import limit_threads
 
 if TYPE_CHECKING:
     from core.inference.batch import Answer, AnswerLoss
@@ -72,6 +74,7 @@ class Answering:
             ModelError: if the run has no such adapter, or its models cannot be loaded.
             ResourceError: if the memory is too small.
         """
+        limit_threads(find_device())
         from core.inference.batch import Batch  # noqa: PLC0415  (loads the tokenizers library, and then torch)
         from core.inference.loader import load  # noqa: PLC0415
 
