@@ -28,6 +28,8 @@ from core.evaluation.review.results import results
 from core.evaluation.review.rows import Review
 from core.evaluation.review.sentences import sentences
 from core.evaluation.review.session import list_reviews
+from core.evaluation.sign_off import FILE as SIGN_OFF_FILE
+from core.evaluation.sign_off import state as sign_off_state
 from core.evaluation.wording import verdict
 from core.jobs.events import read_events
 from core.jobs.job import Job, utc_now
@@ -38,7 +40,6 @@ NOTICE = (
     "Research tool, not a medical device. These figures describe answers to these questions only; they do not approve a "
     "model for the care of anybody."
 )
-NOT_SIGNED = "Not reviewed: no named health professional has signed this run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,14 +251,12 @@ def _review_source(review: Review) -> dict[str, str]:
 
 
 def _sign_off(run: Job) -> Part:
-    signed = _read(run.folder / "sign_off.json")
-    if not signed.get("signed"):
-        return Part("sign_off", "Sign-off", "missing", NOT_SIGNED)
-    facts = [(name.replace("_", " ").capitalize(), str(value)) for name, value in signed.items() if _short(value)]
-    sentence = f"Signed by {signed.get('name', '')} on {str(signed.get('when', ''))[:10]}."
-    return Part(
-        "sign_off", "Sign-off", "done", sentence, tuple(facts), source=_file_hashes(run.folder, "sign_off.json")
-    )
+    found = sign_off_state(run.folder)
+    if not found.signed:
+        return Part("sign_off", "Sign-off", "missing", found.sentence)
+    facts = (("Name", found.name), ("Profession", found.role), ("Signed", found.when), ("Statement", found.statement))
+    state: State = "partial" if found.changed else "done"
+    return Part("sign_off", "Sign-off", state, found.sentence, facts, source=_file_hashes(run.folder, SIGN_OFF_FILE))
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

@@ -18,18 +18,13 @@ from typing import Any
 from core.config import TrainingConfig
 from core.dataset.store import Dataset
 from core.errors import JobError, ModelError
-from core.evaluation.scorecard import Scorecard, held_out_losses
-from core.evaluation.wording import difference, interval, verdict
+from core.evaluation.scorecard import Scorecard
+from core.evaluation.sign_off import state
+from core.export.measured import measured, not_measured, read_evidence
 from core.jobs.job import read_job
 from core.model.catalogue import CATALOGUE
 
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "unsloth", "accelerate", "datasets")
-# What each part of the scorecard would tell.
-JUDGED = (
-    ("review", "correctness of its answers as judged by health professionals"),
-    ("benchmark", "accuracy on medical benchmarks"),
-    ("safety", "safety: urgent cases, harmful requests, refusals"),
-)
 
 
 def audit_of(run_dir: Path, dataset: Dataset | None, card: Scorecard | None = None) -> dict[str, Any]:
@@ -38,10 +33,11 @@ def audit_of(run_dir: Path, dataset: Dataset | None, card: Scorecard | None = No
     Args:
         run_dir: The run's folder.
         dataset: The data set it was trained on, or None if it has been deleted since.
-        card: The run's scorecard; without it only what training itself measured is told.
+        card: The run's scorecard, if it goes along; the audit carries its hash.
 
     Raises:
         ModelError: if the folder holds no run.
+        JobError: if the record of signatures is damaged.
     """
     try:
         job = read_job(run_dir)
@@ -49,7 +45,7 @@ def audit_of(run_dir: Path, dataset: Dataset | None, card: Scorecard | None = No
     except (OSError, KeyError, ValueError, JobError) as error:
         raise ModelError("This run's files are missing or damaged.", "Choose another run.") from error
     plan = _read(run_dir / "plan.json")
-    measured = [*_heldout_loss(run_dir), *_judged(card)]
+    evidence = read_evidence(run_dir)
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "run": {
@@ -67,10 +63,10 @@ def audit_of(run_dir: Path, dataset: Dataset | None, card: Scorecard | None = No
         "dataset": _dataset(dataset),
         "choices": {name: part for name, part in plan.items() if isinstance(part, dict) and "reason" in part},
         "forecast": _read(run_dir / "forecast.json"),
-        "measured": measured,
-        "not_measured": _not_measured(measured, card),
+        "measured": measured(evidence),
+        "not_measured": not_measured(evidence),
         "scorecard_sha256": card.to_json()["sha256"] if card else "",
-        "review": _read(run_dir / "sign_off.json") or {"signed": False, "name": "", "when": ""},
+        "review": state(run_dir).to_json(),
         "versions": _versions(),
         "machine": {"python": platform.python_version(), "system": platform.platform()},
     }
@@ -113,37 +109,6 @@ def _dataset(dataset: Dataset | None) -> dict[str, Any]:
         "hub_ids": list(report.get("hub_ids", [])),
         "languages": list(report.get("languages", [])),
     }
-
-
-def _heldout_loss(run_dir: Path) -> list[dict[str, str]]:
-    """The first and the best eval loss of the run: base against tuned on the same held-out rows."""
-    losses = held_out_losses(run_dir)
-    if losses is None:
-        return []
-    before, step, best = losses
-    note = f"best at step {step}; measured during training on the held-out rows that also chose the checkpoint"
-    what = "Held-out loss per answer token (lower is better)"
-    return [{"what": what, "base": f"{before:.3f}", "tuned": f"{best:.3f}", "note": note}]
-
-
-def _judged(card: Scorecard | None) -> list[dict[str, str]]:
-    """What the evaluations measured, a line each, with what it comes to."""
-    return [
-        {
-            "what": measure.label + (" (lower is better)" if measure.lower_is_better else ""),
-            "base": interval(measure.comparison.base, measure.unit),
-            "tuned": interval(measure.comparison.tuned, measure.unit),
-            "note": f"{verdict(measure)[0]}; difference {difference(measure.comparison.difference, measure.unit)}, "
-            f"{measure.comparison.items:,} items",
-        }
-        for measure in (card.measures if card else ())
-    ]
-
-
-def _not_measured(measured: list[dict[str, str]], card: Scorecard | None) -> list[str]:
-    missing = [] if measured else ["loss on held-out rows"]
-    missing += [what for name, what in JUDGED if card is None or card.part(name).state == "missing"]
-    return [*missing, "bias between groups of people"]
 
 
 def _versions() -> dict[str, str]:

@@ -63,7 +63,7 @@ def write_card(audit: Mapping[str, Any], folder: Path) -> Path:
 def _sections(audit: Mapping[str, Any]) -> list[str]:
     model, data, run = audit["base_model"], audit["dataset"], audit["run"]
     review = audit["review"]
-    signed = f"Reviewed by {review['name']} on {review['when'][:10]}." if review["signed"] else NOT_REVIEWED
+    signed = _review(review)
     return [
         f"# {run['name']}",
         f"> Research tool, not a medical device. {signed}",
@@ -80,6 +80,21 @@ def _sections(audit: Mapping[str, Any]) -> list[str]:
         "## How to load it\n\n```python\nfrom peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer\n\n"
         'model = AutoPeftModelForCausalLM.from_pretrained("FOLDER")\ntokenizer = AutoTokenizer.from_pretrained("FOLDER")\n```',
     ]
+
+
+def _review(review: Mapping[str, Any]) -> str:
+    """Who has signed, what they state, and what has changed since they looked."""
+    if not review["signed"]:
+        withdrawn = f" A signature was withdrawn on {review['when'][:10]}." if review["history"] else ""
+        return f"{NOT_REVIEWED}{withdrawn}"
+    said = f"Reviewed by {review['name']}, {review['role']}, on {review['when'][:10]}: “{_line(review['statement'])}”"
+    changed = review["changed_since"]
+    return f"{said} **Signed before this: {'; '.join(changed)}.**" if changed else said
+
+
+def _line(text: str) -> str:
+    """Somebody's words on one line, so that they cannot end the quotation that they stand in."""
+    return " ".join(text.split())
 
 
 def _data(data: Mapping[str, Any]) -> str:
@@ -118,7 +133,10 @@ def _plan(audit: Mapping[str, Any]) -> str:
 
 
 def _measured(audit: Mapping[str, Any]) -> str:
-    rows = [f"| {line['what']} | {line['base']} | {line['tuned']} | {line['note']} |" for line in audit["measured"]]
+    columns = ("what", "base", "tuned", "note")
+    # a name that somebody chose may hold the sign that parts cells
+    cells = [[_line(line[name]).replace("|", "\\|") for name in columns] for line in audit["measured"]]
+    rows = [f"| {' | '.join(row)} |" for row in cells]
     if not rows:
         return "Nothing: this run has no evaluation."
     return "| on the same items | base | tuned | note |\n|---|---|---|---|\n" + "\n".join(rows)

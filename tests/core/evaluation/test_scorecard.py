@@ -15,8 +15,9 @@ from core.dataset.build import sample_dataset
 from core.evaluation.review.form import AnswerRating, Rating
 from core.evaluation.review.items import ReviewItem, ReviewOptions
 from core.evaluation.review.session import close_review, create_review, review_next, submit_rating
-from core.evaluation.scorecard import NOT_SIGNED, Scorecard, adapter_sha256, scorecard
+from core.evaluation.scorecard import Scorecard, adapter_sha256, scorecard
 from core.evaluation.scorecard_page import as_json, markdown, page, write_scorecard
+from core.evaluation.sign_off import NOT_SIGNED, digest_of, evidence, sign
 from core.jobs.job import Job
 from core.settings import Settings
 from tests.core.evaluation.evaluation_cases import HASH, RUN_ID, write_evaluation, write_failed, write_run
@@ -45,17 +46,24 @@ def test_worse_comes_first_and_every_section_is_joined(settings: Settings, run: 
         write_evaluation(run, "heldout", "better", complete=False),
         write_evaluation(run, "safety", "no measurable difference"),
     ]
-    (run.folder / "sign_off.json").write_text(
-        json.dumps({"signed": True, "name": "A. Reviewer", "when": "2026-11-24T10:00:00+00:00"})
-    )
+    sign(run.folder, "A. Reviewer", "physician", "Fit for teaching.", digest_of(evidence(run.folder)))
     card = scorecard(settings, run, jobs)
     assert card.headline.startswith("Of 4 measures, tuned is worse on 1, better on 2, no measurable difference on 1.")
     assert card.missing == ("Blind review",)
     assert card.part("heldout").state == "partial" and "Stopped early" in card.part("heldout").notes[0]
-    assert card.part("sign_off").sentence == "Signed by A. Reviewer on 2026-11-24."
+    assert card.part("sign_off").sentence.startswith("Signed by A. Reviewer, physician, on 2")
+    assert card.part("sign_off").state == "done"
     result = hashlib.sha256((jobs[0].folder / "result.json").read_bytes()).hexdigest()
     assert card.hashes["benchmark: result.json sha256"] == result
     assert card.hashes["adapter_model.safetensors"] == adapter_sha256(run.folder)
+
+
+def test_a_signature_from_before_the_last_measurement_says_so(settings: Settings, run: Job) -> None:
+    first = write_evaluation(run, "safety")
+    sign(run.folder, "A. Reviewer", "physician", "Fit for teaching.", digest_of(evidence(run.folder)))
+    card = scorecard(settings, run, [write_evaluation(run, "benchmark", "worse"), first])
+    assert card.part("sign_off").state == "partial"
+    assert card.part("sign_off").sentence.endswith("before this: evaluation benchmark-worse added.")
 
 
 def test_of_each_kind_the_newest_with_a_result_counts(settings: Settings, run: Job) -> None:

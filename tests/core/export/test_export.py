@@ -14,12 +14,14 @@ from core.config import TrainingConfig
 from core.dataset.build import sample_dataset
 from core.dataset.store import Dataset
 from core.errors import AccessError, InputError, ModelError
+from core.evaluation.sign_off import digest_of, evidence, sign, withdraw
 from core.export.adapter import export_adapter, file_hashes, write_adapter_folder
 from core.export.audit import audit_of
 from core.export.card import NOT_REVIEWED, card_text
 from core.export.hub import push
-from core.jobs.job import Job
+from core.jobs.job import Job, read_job
 from core.settings import Settings
+from tests.core.evaluation.evaluation_cases import write_evaluation
 
 
 @pytest.fixture
@@ -100,12 +102,34 @@ def test_the_card_is_valid_and_says_it_is_not_reviewed(run_dir: Path, dataset: D
     assert NOT_REVIEWED in text and "not a medical device" in text and "Out-of-scope" in text
 
 
-def test_a_signed_run_names_who_signed(run_dir: Path, dataset: Dataset) -> None:
-    (run_dir / "sign_off.json").write_text(
-        '{"signed": true, "name": "A. Reviewer", "when": "2026-11-24T10:00:00+00:00"}'
-    )
+def sign_run(run_dir: Path) -> None:
+    job = read_job(run_dir)
+    write_evaluation(job, "safety", job_id="e1")
+    sign(run_dir, "A. Reviewer", "physician", "Fit for\nteaching.", digest_of(evidence(run_dir)))
+
+
+def test_a_signed_run_names_who_signed_and_what_they_state(run_dir: Path, dataset: Dataset) -> None:
+    sign_run(run_dir)
+    audit = audit_of(run_dir, dataset)
+    text = card_text(audit)
+    assert f"Reviewed by A. Reviewer, physician, on {audit['review']['when'][:10]}: “Fit for teaching.”" in text
+    assert NOT_REVIEWED not in text and "Signed before" not in text
+    assert set(audit["review"]["seen"]) == {"adapter weights", "evaluation e1"}
+
+
+def test_a_signature_from_before_a_change_says_so(run_dir: Path, dataset: Dataset) -> None:
+    sign_run(run_dir)
+    (run_dir / "adapter" / "adapter_model.safetensors").write_bytes(b"trained on")
     text = card_text(audit_of(run_dir, dataset))
-    assert "Reviewed by A. Reviewer on 2026-11-24" in text and NOT_REVIEWED not in text
+    assert "Signed before this: adapter weights changed." in text
+
+
+def test_a_withdrawn_signature_is_no_review(run_dir: Path, dataset: Dataset) -> None:
+    sign_run(run_dir)
+    withdraw(run_dir, "A. Reviewer", "physician", "A mistake.")
+    audit = audit_of(run_dir, dataset)
+    assert NOT_REVIEWED in card_text(audit) and "A signature was withdrawn" in card_text(audit)
+    assert [entry["signed"] for entry in audit["review"]["history"]] == [True, False]
 
 
 def test_a_run_whose_data_set_is_gone_still_goes_home(run_dir: Path) -> None:
