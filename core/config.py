@@ -31,6 +31,8 @@ TARGET_MODULES: Mapping[Targets, tuple[str, ...]] = {
     "attention": ("q_proj", "k_proj", "v_proj", "o_proj"),
     "all_linear": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
 }
+# In eval_every and save_every.
+EACH_EPOCH = -1
 SAMPLE_PROMPTS = ("What are the symptoms of iron deficiency?",)
 
 
@@ -62,8 +64,8 @@ class TrainingConfig:
         accumulation: Forward passes in one optimizer step; 0 is auto.
         packing: Several short examples in one row, without attention between them.
         checkpointing: Recompute activations in the backward pass to save memory.
-        eval_every: Optimizer steps between evaluations; 0 is auto (about eight in a run).
-        save_every: Optimizer steps between checkpoints; 0 is auto (at each evaluation).
+        eval_every: Optimizer steps between evaluations; 0 is auto (about eight in a run), -1 once an epoch.
+        save_every: Optimizer steps between checkpoints; 0 is auto (at each evaluation), -1 once an epoch.
         early_stopping: Stop after this many evaluations without improvement; 0 is off.
         log_every: Optimizer steps between logged losses.
         seed: Seed of every random choice.
@@ -180,8 +182,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "max_length": (16, 131_072),
     "batch_rows": (0, 4096),
     "accumulation": (0, 4096),
-    "eval_every": (0, 10_000_000),
-    "save_every": (0, 10_000_000),
+    "eval_every": (EACH_EPOCH, 10_000_000),
+    "save_every": (EACH_EPOCH, 10_000_000),
     "early_stopping": (0, 1000),
     "log_every": (1, 1_000_000),
     "seed": (0, 2**31 - 1),
@@ -250,6 +252,8 @@ ORIGINAL_RECIPE = RECOMMENDED.changed(
     optimizer="adamw",
     packing="off",
     checkpointing="off",
+    eval_every=EACH_EPOCH,
+    save_every=EACH_EPOCH,
     log_every=50,
     sample_tokens=200,
 )

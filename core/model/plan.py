@@ -21,7 +21,7 @@ from core.model.memory import Setup, forecast
 from core.model.planned import Case, DatasetStats, Plan, Verdict
 from core.model.shape import ModelShape
 from core.model.speed import estimated_tokens_per_s
-from core.model.step import accumulation_choice, loads, row_tokens_of, steps_between_evaluations
+from core.model.step import accumulation_choice, loads, rhythm, row_tokens_of
 from core.progress import Choice
 
 __all__ = ["DatasetStats", "Plan", "Verdict", "engine_choice", "next_smaller", "plan"]
@@ -83,7 +83,7 @@ def _finished(case: Case, base: dict[str, Choice[Any]], rows: Choice[int], check
     per_pass = rows.value * (config.max_length if packing else case.stats.mean_tokens)
     step_tokens = max(1, int(min(per_pass * accumulation.value, max(case.stats.tokens, 1))))
     steps = config.max_steps or max(1, math.ceil(case.stats.tokens * config.epochs / step_tokens))
-    eval_every = config.eval_every or steps_between_evaluations(case.stats, steps, step_tokens)
+    eval_every, save_every = rhythm(case, steps, step_tokens)
     speed = estimated_tokens_per_s(case.shape, setup, case.device)
     evaluations = math.ceil(steps / eval_every) + 1 if case.stats.eval_rows else 0
     return Plan(
@@ -98,7 +98,7 @@ def _finished(case: Case, base: dict[str, Choice[Any]], rows: Choice[int], check
         step_tokens=step_tokens,
         total_steps=steps,
         eval_every=eval_every,
-        save_every=config.save_every or eval_every,
+        save_every=save_every,
         tokens_per_s=speed,
         # A forward pass alone is about half of forward and backward through frozen weights.
         time_s=(steps * step_tokens + evaluations * case.stats.eval_tokens / 2) / speed,

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from core.config import EACH_EPOCH
 from core.model.planned import Case, DatasetStats
 from core.progress import Choice
 
@@ -85,6 +86,15 @@ def accumulation_choice(case: Case, packing: bool, rows: int) -> Choice[int]:
     if count == 1:
         return Choice(1, "One forward pass already holds enough examples for a step.")
     return Choice(count, f"{count} passes together hold enough examples for a steady step.")
+
+
+def rhythm(case: Case, steps: int, step_tokens: int) -> tuple[int, int]:
+    """Steps between evaluations, and between checkpoints: as set, once an epoch, or chosen."""
+    epoch = max(1, math.ceil(case.stats.tokens / step_tokens))
+    chosen = case.config.eval_every or steps_between_evaluations(case.stats, steps, step_tokens)
+    eval_every = epoch if chosen == EACH_EPOCH else chosen
+    save_every = case.config.save_every or eval_every
+    return eval_every, epoch if save_every == EACH_EPOCH else save_every
 
 
 def steps_between_evaluations(stats: DatasetStats, steps: int, step_tokens: int) -> int:

@@ -14,6 +14,10 @@ from tests.tiny_model import prepared_on, write_tiny_llama
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # A job has a process of its own, which loads no more than its plan needs. Here one process plays many jobs.
+    import bitsandbytes  # noqa: F401
+    import peft  # noqa: F401
+
     return write_tiny_llama(tmp_path_factory.mktemp("tiny-llama"))
 
 

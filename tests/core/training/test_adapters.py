@@ -1,0 +1,40 @@
+"""Each kind of adapter and of base weights trains on a CPU, and what was asked for stands in the adapter that it leaves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from core.model.plan import plan
+from core.training.run import run_loop
+
+KINDS: dict[str, dict[str, Any]] = {
+    "rsLoRA": {"rslora": True},
+    "DoRA": {"dora": True},
+    "int8": {"quantisation": "int8", "precision": "auto"},
+    "NF4 with DoRA": {"quantisation": "nf4", "dora": True},
+    "q and v": {"targets": "attention_qv", "dropout": 0.1},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_trains_two_steps_and_the_adapter_says_so(kind: str, prepare: Any) -> None:
+    asked = KINDS[kind]
+    prepared = prepare(max_steps=2, eval_every=2, sample_tokens=0, **asked)
+    chosen = plan(prepared.config, prepared.shape, prepared.stats(), prepared.device)
+    assert chosen.quantisation.value == asked.get("quantisation", "none")
+    ending = run_loop(prepared, chosen, None)
+    assert ending.step == 2
+    adapter = prepared.job_dir / "adapter"
+    written = json.loads((adapter / "adapter_config.json").read_text())
+    assert (written["use_rslora"], written["use_dora"]) == (asked.get("rslora", False), asked.get("dora", False))
+    assert (written["r"], written["lora_alpha"], written["lora_dropout"]) == (4, 8, asked.get("dropout", 0.0))
+    assert set(written["target_modules"]) == set(prepared.config.target_modules)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    assert any("magnitude" in name for name in weights) == asked.get("dora", False)
+    moved = [name for name, weight in weights.items() if "lora_B" in name and float(weight.abs().max()) > 0]
+    assert len(moved) == 2 * len(prepared.config.target_modules), "every layer's adapter has learned something"
+    assert all(bool(weight.isfinite().all()) for weight in weights.values())
