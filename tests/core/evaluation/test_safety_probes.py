@@ -97,3 +97,7 @@ def test_what_is_no_probe_set_is_refused(tmp_path: Path, data: bytes) -> None:
         read_probes(tmp_path / "probes.jsonl")
     with pytest.raises(InputError, match="cannot be read"):
         read_probes(tmp_path / "missing.jsonl")
+
+
+def test_the_readme_states_how_many_there_are() -> None:
+    assert f"| `safety_probes.jsonl` | {len(SET.probes)} |" in (SAMPLE_DATA / "README.md").read_text(encoding="utf-8")
