@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.config import QUICK_DEMO
-from core.errors import DatasetError
 from core.jobs.job import Job
 from core.jobs.snapshot import Snapshot
 from medft_ui import sidebar, text
@@ -27,7 +26,7 @@ from medft_ui.review_api import add_review_api
 from medft_ui.review_text import Rate
 from medft_ui.run_charts import View
 from medft_ui.sidebar import Sidebar
-from medft_ui.tabs import chat, data, data_views, export, help, monitor, review, train
+from medft_ui.tabs import chat, data, data_views, export, help, monitor, review, train, work_card
 from medft_ui.tabs.chat import Chat
 from medft_ui.tabs.data import Data
 from medft_ui.tabs.export import Export
@@ -63,7 +62,8 @@ class Page:
     @property
     def live(self) -> list[Any]:
         """Everything that the poll updates."""
-        return [self.seen, self.timer, self.data.hero, *self.sidebar.live, *self.monitor.live, *self.pickers]
+        head = [self.seen, self.timer, self.data.hero, *self.sidebar.live, *self.monitor.live]
+        return [*head, self.data.work.token, *self.pickers]
 
 
 def build_app(studio: Studio) -> gr.Blocks:
@@ -113,18 +113,20 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
         newest, device, datasets = studio.snapshot(None), studio.device(), studio.list_datasets()
         runs = studio.list_runs()
         lists = f"{boot} {[entry.id for entry in datasets]} {[(job.id, job.state) for job in runs]}"
-        token = f"{newest.revision} {run} {view} {device.used_gib:.1f} {picks[1]} {lists}"
+        work = studio.data.works.now()
+        made = work_card.token_of(work)
+        token = f"{newest.revision} {run} {view} {device.used_gib:.1f} {picks[1]} {made} {lists}"
         if token == seen:
             return nothing
         picked = monitor.run_id(run)
         snapshot = newest if picked is None else studio.snapshot(picked)
-        timer = gr.Timer(BUSY_S if newest.is_active else IDLE_S)
+        timer = gr.Timer(BUSY_S if newest.is_active or (work and work.is_active) else IDLE_S)
         hero = gr.update(visible=not runs)
         side = sidebar.updates(newest, device, _chosen(datasets, newest, picks[1]))
         lists_now = (
             picker_updates(datasets, runs, picks) if not seen.endswith(lists) else [gr.skip()] * len(page.pickers)
         )
-        return [token, timer, hero, *side, *monitor.updates(studio, snapshot, view), *lists_now]
+        return [token, timer, hero, *side, *monitor.updates(studio, snapshot, view), made, *lists_now]
 
     def unpack(seen: str, axis: Any, smoothing: float, log_scale: bool, *picks: Any) -> list[Any]:
         return poll(seen, picks, picks[2], View(axis, smoothing, log_scale))
@@ -175,20 +177,14 @@ def _starts(studio: Studio, page: Page) -> None:
 
     @shown
     def start_demo() -> list[Any]:
-        studio.start_training(_sample(studio), QUICK_DEMO, text.Train.DEMO_NAME)
+        studio.start_training(studio.sample().id, QUICK_DEMO, text.Train.DEMO_NAME)
         return arrive()
 
     form = page.train
     form.start.click(start, [form.dataset, form.name, *form.form], jump, **QUICK)
     gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=jump, **QUICK)
+    # what this page began to make is followed at once, not only when the slow timer ticks
+    page.data.work.mine.change(lambda: ["", gr.Timer(BUSY_S)], outputs=[page.seen, page.timer], **QUICK)
     page.data.to_train.click(lambda: gr.Tabs(selected="train"), outputs=page.tabs, **QUICK)
     taken = [page.tabs, page.train.dataset]
     page.data.train_on_it.click(lambda picked: [gr.Tabs(selected="train"), picked], page.data.dataset, taken, **QUICK)
-
-
-def _sample(studio: Studio) -> str:
-    """The id of the data set that comes with the app, which is the oldest."""
-    datasets = studio.list_datasets()
-    if not datasets:
-        raise DatasetError(text.Errors.NO_SAMPLE, text.Errors.NO_SAMPLE_HINT)
-    return datasets[-1].id

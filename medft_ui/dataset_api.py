@@ -4,6 +4,8 @@
     client.predict(made["dataset_id"], [{"action": "replace", "level": "blocking", "by": "Dr Lee"}],
                    api_name="/resolve_findings")
     client.predict(made["dataset_id"], True, "Dr Lee", api_name="/approve_dataset")
+    client.predict(None, "", {"hub": {"id": "owner/name"}, "benchmarks": [handle_file("medqa.jsonl")]},
+                   api_name="/upload_dataset")
 
 Every endpoint answers plain JSON, or a file. It does not know: the page.
 """
@@ -20,17 +22,21 @@ from gradio.data_classes import FileData
 
 from core.dataset.approve import Decision
 from core.dataset.clean import CleanOptions
+from core.dataset.intake import HubSet, Intake
+from core.dataset.mapping import ColumnMapping, by_hand
 from core.errors import InputError, UploadError
 from medft_ui import text
 from medft_ui.errors import shown
 from medft_ui.rows_text import Api
-from medft_ui.tabs.data import forget
+from medft_ui.tabs.bring_card import forget
+from medft_ui.tabs.downloads import folder_for_download
 from medft_ui.tabs.review_rate import account_of
-from medft_ui.tabs.rows import folder_for_download
 
 if TYPE_CHECKING:
     from core.dataset.store import Dataset
     from core.studio import Studio
+
+BRINGING = ("hub", "held_out", "benchmarks", "mapping")
 
 
 def add_dataset_api(studio: Studio) -> None:
@@ -41,16 +47,31 @@ def add_dataset_api(studio: Studio) -> None:
 
 def _kept_endpoints(studio: Studio) -> None:
     @shown
-    def upload_dataset(file: FileData, name: str, options: dict = {}) -> dict:  # noqa: B006 gradio copies a default
-        """Read, clean, split and keep a file; an empty name takes the file's own.
+    def upload_dataset(file: FileData | None, name: str, options: dict = {}) -> dict:  # noqa: B006 gradio copies a default
+        """Read, clean, split and keep a file, or a data set of the Hugging Face Hub; an empty name takes its own.
 
         options: steps, eval_share, min_answer_chars, max_tokens, drop_too_long, near_duplicate_threshold, language, seed;
-        what is left out takes the recommended value.
+        what is left out takes the recommended value. Besides: hub, {"id", "config", "split", "revision"}, instead of a file;
+        benchmarks, uploaded files whose questions must not be in training; held_out, uploaded files to evaluate with;
+        mapping, {"kind", "columns": {role: column}}, instead of what is understood.
         """
-        path, chosen = uploaded_path(file), clean_options(options)
-        dataset = studio.add_dataset([path], name=name.strip(), options=chosen)
-        forget([path])
+        brought, chosen = read_intake(file, options), clean_options(options)
+        mapping = read_mapping(studio, brought, options)
+        dataset = studio.data.add(brought, name=name, mapping=mapping, options=chosen)
+        forget((*brought.files, *brought.held_out, *brought.benchmarks))
         return dataset_json(dataset)
+
+    @shown
+    def clean_again(dataset_id: str, options: dict) -> dict:
+        """Clean the kept upload again with other options: a new version; the old one stays.
+
+        options: as for upload_dataset, without hub, held_out and mapping; what is left out stays as it was.
+        """
+        old = studio.dataset(dataset_id)
+        kept = {name: value for name, value in old.options.items() if name != "benchmarks"}
+        added = tuple(uploaded_path(file) for file in _files_in(options, "benchmarks"))
+        chosen = clean_options(kept | cleaning_only(options)).changed(benchmarks=added)
+        return dataset_json(studio.data.rebuild(dataset_id, chosen, by=Api.BY))
 
     @shown
     def list_datasets() -> list:
@@ -61,7 +82,7 @@ def _kept_endpoints(studio: Studio) -> None:
 
     @shown
     def dataset_report(dataset_id: str) -> dict:
-        """What came in, what left and why, the state, and the open findings in masked sentences (500 at most)."""
+        """What came in, what left and why, what matched a benchmark, the state, and open findings, masked (500 at most)."""
         return studio.data.report(dataset_id)
 
     @shown
@@ -71,6 +92,7 @@ def _kept_endpoints(studio: Studio) -> None:
         return FileData(path=str(made), orig_name=made.name)
 
     gr.api(upload_dataset, api_name="upload_dataset", api_description=upload_dataset.__doc__)
+    gr.api(clean_again, api_name="clean_again", api_description=clean_again.__doc__)
     gr.api(list_datasets, api_name="list_datasets", queue=False)
     gr.api(dataset_report, api_name="dataset_report", queue=False)
     gr.api(export_dataset, api_name="export_dataset")
@@ -92,7 +114,10 @@ def _gate_endpoints(studio: Studio) -> None:
 
     @shown
     def edit_row(dataset_id: str, row_id: str, prompt: str | None, response: str | None, request: gr.Request) -> dict:
-        """Change a row's question, answer, or both (null leaves it); an approval becomes void."""
+        """Change a row's question, answer, or both (null leaves it); an approval becomes void.
+
+        The sample is never changed: its change goes into a copy, whose dataset_id is in the answer.
+        """
         by = account_of(request) or Api.BY
         return state_json(studio.data.edit_row(dataset_id, row_id, prompt=prompt, response=response, by=by))
 
@@ -113,18 +138,61 @@ def uploaded_path(file: Any) -> Path:
     return path
 
 
+def read_intake(file: Any, options: Any) -> Intake:
+    """Read what a call brings: a file or a Hub data set, files to hold out, benchmark files.
+
+    Raises:
+        InputError: if there is neither or both, or something is no uploaded file.
+    """
+    if not isinstance(options or {}, Mapping):
+        raise InputError(Api.OPTIONS, Api.OPTIONS_HINT)
+    hub = HubSet.from_json(options["hub"]) if (options or {}).get("hub") else None
+    if bool(file) == bool(hub):
+        raise InputError(Api.SOURCE, Api.SOURCE_HINT)
+    held_out, benchmarks = (
+        tuple(uploaded_path(one) for one in _files_in(options, name)) for name in ("held_out", "benchmarks")
+    )
+    return Intake((uploaded_path(file),) if file else (), hub, held_out, benchmarks)
+
+
+def _files_in(options: Any, name: str) -> list[Any]:
+    files = (options or {}).get(name) or []
+    if not isinstance(files, list) or not all(isinstance(file, Mapping) for file in files):
+        raise InputError(Api.FILES.format(name=name), Api.FILES_HINT)
+    return [dict(file) for file in files]
+
+
+def read_mapping(studio: Studio, intake: Intake, options: Any) -> ColumnMapping | None:
+    """Read a mapping by hand; None where a call leaves it to the detection.
+
+    Raises:
+        InputError: if it has no kind and columns.
+        UploadError: if it does not fit the upload.
+    """
+    body = (options or {}).get("mapping")
+    if not body:
+        return None
+    if not isinstance(body, Mapping) or not isinstance(body.get("columns"), Mapping):
+        raise InputError(Api.MAPPING, Api.MAPPING_HINT)
+    upload = studio.data.open_upload(intake)
+    return by_hand(upload, str(body.get("kind", "")), dict(body["columns"]), int(body.get("first_index") or 0))  # type: ignore[arg-type]
+
+
+def cleaning_only(options: Any) -> dict[str, Any]:
+    """Leave out what says where rows come from."""
+    return {name: value for name, value in (options or {}).items() if name not in BRINGING}
+
+
 def clean_options(body: Any) -> CleanOptions:
-    """Read cleaning options; benchmarks are refused, because a caller could name any file of this machine.
+    """Read cleaning options; files are no part of them, because a caller could name any file of this machine.
 
     Raises:
         ConfigError: naming every option that is unknown or of the wrong type.
-        InputError: if they are no object, or name files.
+        InputError: if they are no object.
     """
     if not isinstance(body or {}, Mapping):
         raise InputError(Api.OPTIONS, Api.OPTIONS_HINT)
-    if body and "benchmarks" in body:
-        raise InputError(Api.BENCHMARKS, Api.BENCHMARKS_HINT)
-    return CleanOptions.from_json(body or {})
+    return CleanOptions.from_json(cleaning_only(body))
 
 
 def read_decisions(bodies: Any, account: str) -> Sequence[Decision]:

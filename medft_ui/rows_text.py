@@ -43,9 +43,6 @@ class Rows:
     EXCLUDED = "Row {id} is excluded. It can be restored under “Excluded by hand”."
     RESTORED = "Row {id} is as it was."
     UNAPPROVED = "The data set is no longer approved: approve it again before training."
-    PREPARE = "Prepare the downloads"
-    DOWNLOAD = "Data set (zip)"
-    REPORT = "Readable report (html)"
     STEP_FILTER = "{title}: {what} ({count})"
     WARNED = "pointed at"
     TAKEN_OUT = "removed"
@@ -77,7 +74,11 @@ class Api:
     BY = "API"
     OPTIONS = "options must be an object."
     OPTIONS_HINT = 'Pass for example {"eval_share": 0.1}, or {} for the recommended values.'
-    BENCHMARKS = "Benchmark files cannot be named over the API."
-    BENCHMARKS_HINT = "Leave benchmarks out."
+    SOURCE = "Give either a file or options.hub."
+    SOURCE_HINT = 'Pass handle_file("my.jsonl"), or null and {"hub": {"id": "owner/name"}}.'
+    FILES = "{name} must be a list of uploaded files."
+    FILES_HINT = 'Pass for example {"benchmarks": [handle_file("medqa.jsonl")]}.'
+    MAPPING = "mapping must have a kind and columns."
+    MAPPING_HINT = 'Pass for example {"kind": "prompt_response", "columns": {"prompt": "q", "response": "a"}}.'
     DECISIONS = "decisions must be a list of objects."
     DECISIONS_HINT = 'Pass for example [{"action": "replace", "level": "blocking", "by": "Dr Lee"}].'

@@ -21,6 +21,7 @@ from core.dataset.store import CHANGING, FINDINGS, Approval, Dataset, now, read_
 from core.errors import ConfigError, DatasetError, Problem
 from core.records import Message, Record
 
+_CONTEXT_CHARS = 60
 Action = Literal["replace", "drop", "not_identifier"]
 STATEMENT = (
     "I have the right to use these rows for training, I have looked at the findings, and to my knowledge the rows hold "
@@ -40,6 +41,7 @@ class FindingView:
         title: What a person reads.
         level: ``blocking`` or ``advisory``.
         sentence: The sentence around it.
+        place: Where it stands in the sentence, (start, end); (0, 0) where it stands there no more.
         action: What was decided; empty while it is open.
         by: Who decided.
         at: When, UTC ISO-8601.
@@ -52,6 +54,7 @@ class FindingView:
     title: str
     level: str
     sentence: str
+    place: tuple[int, int] = (0, 0)
     action: str = ""
     by: str = ""
     at: str = ""
@@ -65,11 +68,13 @@ class FindingPage:
         items: This page.
         total: All that fit the filter.
         open_by_kind: Open findings by kind, over the whole data set.
+        decided: Findings that are decided, over the whole data set.
     """
 
     items: tuple[FindingView, ...]
     total: int
     open_by_kind: Mapping[str, int]
+    decided: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +158,13 @@ def findings(
         _view(body, None if body["id"] in gone else rows[body["record"]][1], standing, unmasked) for body in shown
     )
     counts = Counter(body["kind"] for body in every if not body.get("action"))
-    return FindingPage(items, len(chosen), dict(sorted(counts.items())))
+    return FindingPage(items, len(chosen), dict(sorted(counts.items())), len(every) - counts.total())
 
 
 def _view(
     body: Mapping[str, Any], record: Record | None, standing: Sequence[Mapping[str, Any]], unmasked: bool
 ) -> FindingView:
+    shown = (0, 0)
     if record is None:
         sentence = (
             "(the row was dropped)"
@@ -171,11 +177,12 @@ def _view(
         others = [
             _place(one) for one in standing if (one["record"], one["message"]) == (body["record"], body["message"])
         ]
-        sentence = (
-            said[max(0, place.start - 60) : place.end + 60]
-            if unmasked
-            else identifiers.masked(said, place, others=others)
-        )
+        low = max(0, place.start - _CONTEXT_CHARS)
+        if unmasked:
+            sentence = said[low : place.end + _CONTEXT_CHARS]
+            shown = (place.start - low, place.end - low)
+        else:
+            sentence, shown = identifiers.masked_place(said, place, others=others)
     return FindingView(
         id=body["id"],
         record_id=body["record"],
@@ -184,6 +191,7 @@ def _view(
         title=identifiers.KINDS[body["kind"]].title,
         level=body["level"],
         sentence=sentence,
+        place=shown,
         action=body.get("action", ""),
         by=body.get("by", ""),
         at=body.get("at", ""),

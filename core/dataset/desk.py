@@ -186,12 +186,24 @@ class DatasetDesk:
         if not by.strip():
             raise ConfigError([Problem("by", "Say who looks at the text itself: it is kept in the history.")])
         found = findings(dataset, **chosen | {"unmasked": True})
-        append_history(dataset, Entry("look", by.strip(), tuple(dict.fromkeys(item.record_id for item in found.items))))
+        seen = {
+            row
+            for entry in history(dataset)
+            if (entry["what"], entry["by"]) == ("look", by.strip())
+            for row in entry["records"]
+        }
+        new = tuple(dict.fromkeys(item.record_id for item in found.items if item.record_id not in seen))
+        if new:
+            append_history(dataset, Entry("look", by.strip(), new))
         return found
 
     def history(self, dataset_id: str) -> list[dict[str, Any]]:
         """Read what people did to the data set, the oldest first: what, by, at, records, detail."""
         return history(self.open(dataset_id))
+
+    def matches(self, dataset_id: str) -> list[dict[str, Any]]:
+        """Say which rows left because they hold a benchmark's question: record_id, benchmark, question, share."""
+        return matches(self.open(dataset_id))
 
     def versions(self, dataset_id: str) -> tuple[Version, ...]:
         """Give the data sets that were made of the same upload, the oldest first; the data set itself is one of them."""

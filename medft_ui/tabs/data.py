@@ -1,4 +1,6 @@
-"""Data: drop a file, see what was understood, fix it, build a data set, read what cleaning did.
+"""Data: bring files or a Hub data set, see what was understood, fix it, build a data set, read what cleaning did.
+
+    upload → understood → cleaning options → work_card (progress, cancel) → the data set: head, gate, steps, charts, rows
 
 What a person chose lives in the controls, and the files in the upload folder, until they are built or taken away.
 It does not know: file formats, how a row is understood, how cleaning works.
@@ -6,44 +8,39 @@ It does not know: file formats, how a row is understood, how cleaning works.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+import json
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from core.dataset.mapping import KINDS, ColumnMapping, by_hand
+from core.dataset.desk import Preview
+from core.dataset.intake import HubSet, Intake
+from core.dataset.mapping import ColumnMapping
 from core.dataset.steps import STEPS, CleanOptions
+from core.dataset.store import Dataset
+from core.dataset.work import WorkState
 from core.errors import InputError, MedftError
-from core.progress import Choice, StopVerb
-from medft_ui import parts, text
+from core.progress import Progress
+from medft_ui import data_charts, parts, text
+from medft_ui.data_text import Charts
+from medft_ui.data_text import Mapping as MappingWords
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
-from medft_ui.tabs import data_views, gate, rows
-from medft_ui.tabs.gate import Gate
+from medft_ui.events import QUICK, SLOW
+from medft_ui.tabs import bring_card, clean_form, data_views, downloads, gate, mapping_form, rows, steps_card, work_card
+from medft_ui.tabs.bring_card import Bring, forget, intake_of
+from medft_ui.tabs.dataset_view import DatasetView
+from medft_ui.tabs.downloads import Downloads
+from medft_ui.tabs.mapping_form import Chosen, MappingForm
 from medft_ui.tabs.rows import Rows
+from medft_ui.tabs.work_card import WorkCard
 
 if TYPE_CHECKING:
-    from core.studio import Preview, Studio
+    from core.studio import Studio
 
 FILE_TYPES = [".jsonl", ".json", ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".xml", ".zip", ".gz", ".ndjson"]
-# Roles that get a list of columns; options in columns of their own (choice_a …) are detected only.
-PICKED_ROLES = (
-    "prompt",
-    "response",
-    "input",
-    "context",
-    "system",
-    "topic",
-    "messages",
-    "text",
-    "choices",
-    "answer",
-    "explanation",
-)
+HIDDEN = {"visible": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,82 +51,65 @@ class Data:
         hero: The first step for somebody new; the poll hides it once something was trained.
         start_demo: Starts the quick demo.
         to_train: Opens the Train screen.
-        files: What was dropped.
-        held_out: Files to hold out instead of a share of the rows.
-        problem: What is wrong with what was dropped.
+        bring: Where rows come from.
         understood: The card with the mapping.
         sentence: What was understood.
-        kind: How a row is built.
-        roles: One list of columns for each of PICKED_ROLES.
+        mapping: Changes it by hand.
         rows: The first rows, before and after.
         cleaning: The card with the options.
         name: What to call the data set.
-        options: Steps, share held out, shortest answer, likeness of near duplicates.
+        steps: Which steps run.
+        form: One control for each of clean_form.NAMES.
         build: Starts building.
-        building: Where the bar is drawn meanwhile.
-        dataset: Which data set is shown.
-        report: What cleaning did to it.
+        work: What is being made.
+        view: The data set that is shown.
         train_on_it: Takes it to the Train screen.
-        gate: Decides about identifiers and approves the data set.
+        downloads: Takes it home.
         by_hand: Shows its rows and changes them.
     """
 
     hero: gr.Column
     start_demo: gr.Button
     to_train: gr.Button
-    files: gr.File
-    held_out: gr.File
-    problem: gr.HTML
+    bring: Bring
     understood: gr.Column
     sentence: gr.HTML
-    kind: gr.Dropdown
-    roles: tuple[gr.Dropdown, ...]
+    mapping: MappingForm
     rows: gr.HTML
     cleaning: gr.Column
     name: gr.Textbox
-    options: tuple[gr.CheckboxGroup, gr.Slider, gr.Number, gr.Slider]
+    steps: gr.CheckboxGroup
+    form: tuple[gr.components.Component, ...]
     build: gr.Button
-    building: gr.HTML
-    dataset: gr.Dropdown
-    report: gr.HTML
+    work: WorkCard
+    view: DatasetView
     train_on_it: gr.Button
-    gate: Gate
+    downloads: Downloads
     by_hand: Rows
+
+    @property
+    def dataset(self) -> gr.Dropdown:
+        """Which data set is shown."""
+        return self.view.dataset
 
     @property
     def previewed(self) -> list[Any]:
         """What a preview fills, in the order of ``_preview``."""
-        return [self.problem, self.understood, self.cleaning, self.sentence, self.rows, self.kind, *self.roles]
+        return [
+            self.bring.problem,
+            self.understood,
+            self.cleaning,
+            self.sentence,
+            self.rows,
+            *self.mapping.view,
+        ]
 
-
-class ShownProgress:
-    """A Progress that draws Gradio's bar over what is being made."""
-
-    def __init__(self, bar: gr.Progress) -> None:
-        self._bar = bar
-
-    def phase(self, name: str, done: float = 0, total: float = 0) -> None:
-        """Move the bar."""
-        self._bar((done, total) if total else None, desc=name)
-
-    def metric(self, step: int, **values: float) -> None:
-        """Cleaning has no metrics."""
-
-    def sample(self, step: int, prompt: str, answer: str) -> None:
-        """Cleaning has no samples."""
-
-    def choice(self, name: str, choice: Choice[Any]) -> None:
-        """The report shows choices."""
-
-    def log(self, text: str) -> None:
-        """The report says everything."""
-
-    def result(self, values: Mapping[str, Any]) -> None:
-        """The data set is the result."""
-
-    def stop_requested(self) -> StopVerb | None:
-        """Building is short; nobody stops it."""
-        return None
+    @property
+    def ended(self) -> list[Any]:
+        """What the end of the work changes, in the order of ``_after_work``."""
+        bring = self.bring
+        emptied = [bring.files, bring.held_out, bring.benchmarks, bring.loaded, self.name]
+        return [self.dataset, self.work.mine, *emptied, self.understood, self.cleaning]
 
 
 def build(studio: Studio) -> Data:
@@ -139,213 +119,218 @@ def build(studio: Studio) -> Data:
         with gr.Row(elem_classes="actions"):
             start_demo = gr.Button(text.Monitor.START_DEMO, variant="primary")
             to_train = gr.Button(text.Data.HERO_TRAIN)
-    made = _upload_card() | _understood_card() | _cleaning_card() | _datasets_card()
-    made |= {"gate": gate.build(), "by_hand": rows.build()}
-    page = Data(hero=hero, start_demo=start_demo, to_train=to_train, **made)
-    _wire(studio, page)
+    bring = bring_card.build(studio, FILE_TYPES)
+    made = _understood_card() | _cleaning_card()
+    work = work_card.build(studio)
+    made |= _dataset_cards()
+    page = Data(hero=hero, start_demo=start_demo, to_train=to_train, bring=bring, work=work, **made)
+    _wire_preview(studio, page)
+    _wire_build(studio, page)
+    _wire_dataset(studio, page)
     return page
-
-
-def _upload_card() -> dict[str, Any]:
-    with gr.Column(elem_classes="card"):
-        gr.HTML(parts.heading(text.Data.UPLOAD, text.Data.UPLOAD_ASIDE))
-        files = gr.File(
-            label=text.Data.FILES, file_count="multiple", file_types=FILE_TYPES, height=130, elem_classes="drop"
-        )
-        gr.HTML(parts.note(text.Data.NO_PATIENTS))
-        with gr.Accordion(text.Data.HELD_OUT, open=False):
-            held_out = gr.File(
-                label=text.Data.HELD_OUT_FILES,
-                file_count="multiple",
-                file_types=FILE_TYPES,
-                height=110,
-                elem_classes="drop",
-            )
-        problem = gr.HTML(visible=False)
-    return {"files": files, "held_out": held_out, "problem": problem}
 
 
 def _understood_card() -> dict[str, Any]:
     with gr.Column(elem_classes="card", visible=False) as understood:
         sentence = gr.HTML()
-        rows = gr.HTML()
-        with gr.Accordion(text.Data.CHANGE, open=False):
-            kind = gr.Dropdown(
-                [(text.KINDS[name], name) for name in KINDS], label=text.Data.KIND, info=text.Data.KIND_INFO
-            )
-            with gr.Row(elem_classes="roles"):
-                roles = tuple(
-                    gr.Dropdown([], label=text.ROLES[role], visible=False, min_width=200) for role in PICKED_ROLES
-                )
-    return {"understood": understood, "sentence": sentence, "kind": kind, "roles": roles, "rows": rows}
+        mapping = mapping_form.build()
+        shown_rows = gr.HTML()
+    return {"understood": understood, "sentence": sentence, "mapping": mapping, "rows": shown_rows}
 
 
 def _cleaning_card() -> dict[str, Any]:
     default = CleanOptions()
     with gr.Column(elem_classes="card", visible=False) as cleaning:
         gr.HTML(parts.heading(text.Data.CLEAN, text.Data.CLEAN_ASIDE))
-        with gr.Row():
-            name = gr.Textbox(label=text.Data.NAME, info=text.Data.NAME_INFO, max_length=80)
-            share = gr.Slider(
-                0, 0.5, value=default.eval_share, step=0.01, label=text.Data.EVAL_SHARE, info=text.Data.EVAL_SHARE_INFO
-            )
+        name = gr.Textbox(label=text.Data.NAME, info=text.Data.NAME_INFO, max_length=80)
         with gr.Accordion(text.Data.STEPS, open=False):
             steps = gr.CheckboxGroup(
                 [(step.title, step.name) for step in STEPS],
                 value=[step.name for step in STEPS if step.name in default.steps],
                 label=text.Data.STEPS_LABEL,
             )
-            with gr.Row():
-                shortest = gr.Number(
-                    default.min_answer_chars, label=text.Data.SHORTEST, info=text.Data.SHORTEST_INFO, precision=0
-                )
-                likeness = gr.Slider(
-                    0.5,
-                    1,
-                    value=default.near_duplicate_threshold,
-                    step=0.01,
-                    label=text.Data.LIKENESS,
-                    info=text.Data.LIKENESS_INFO,
-                )
+            form = clean_form.build()
         with gr.Row(elem_classes="actions"):
             build_button = gr.Button(text.Data.BUILD, variant="primary")
-        building = gr.HTML(min_height=48)
-    return {
-        "cleaning": cleaning,
-        "name": name,
-        "options": (steps, share, shortest, likeness),
-        "build": build_button,
-        "building": building,
-    }
+    return {"cleaning": cleaning, "name": name, "steps": steps, "form": form, "build": build_button}
 
 
-def _datasets_card() -> dict[str, Any]:
+def _dataset_cards() -> dict[str, Any]:
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(text.Data.SETS, text.Data.SETS_ASIDE))
         dataset = gr.Dropdown([], label=text.Data.SET)
         report = gr.HTML()
         with gr.Row(elem_classes="actions"):
             train_on_it = gr.Button(text.Data.TRAIN_ON_IT, variant="primary")
-    return {"dataset": dataset, "report": report, "train_on_it": train_on_it}
+            prepare = downloads.build_button()
+        home = downloads.build(prepare)
+    gate_card, steps = gate.build(), steps_card.build(FILE_TYPES)
+    with gr.Column(elem_classes="card", visible=False) as pictures:
+        gr.HTML(parts.heading(Charts.TITLE, Charts.ASIDE))
+        charts = data_charts.bar_charts()
+    by_hand = rows.build()
+    view = DatasetView(dataset, report, gate_card, steps, pictures, charts, by_hand.history)
+    return {"view": view, "train_on_it": train_on_it, "downloads": home, "by_hand": by_hand}
 
 
-def _wire(studio: Studio, page: Data) -> None:
+def _wire_preview(studio: Studio, page: Data) -> None:
+    bring, form = page.bring, page.mapping
+
     @shown
-    def show_preview(files: list[str] | None) -> list[Any]:
-        return _preview(studio, files, None)
+    def show_preview(files: list[str] | None, loaded: str) -> list[Any]:
+        return _preview(studio, intake_of(files, loaded), None)
 
     @shown
-    def show_by_hand(files: list[str] | None, kind: str, *columns: str | None) -> list[Any]:
-        return _preview(studio, files, (kind, columns))
+    def show_by_hand(files: list[str] | None, loaded: str, *controls: Any) -> list[Any]:
+        return _preview(studio, intake_of(files, loaded), Chosen.of(*controls))
+
+    @shown
+    def load(*hub: str) -> list[Any]:
+        named = HubSet.from_json(dict(zip(("id", "config", "split", "revision"), hub, strict=True)))
+        body = json.dumps({"id": named.id, "config": named.config, "split": named.split, "revision": named.revision})
+        # what was dropped before counts no more: the last thing that was brought does
+        return [None, body, *_preview(studio, Intake(hub=named), None, afresh=True)]
+
+    @shown
+    def dropped(files: list[str] | None, loaded: str) -> Any:
+        return "" if files else loaded
+
+    source = [bring.files, bring.loaded]
+    bring.files.change(show_preview, source, page.previewed, **QUICK)
+    bring.files.upload(dropped, source, bring.loaded, **QUICK)
+    triggers = [control.input for control in form.controls]
+    gr.on(triggers, show_by_hand, [*source, *form.controls], page.previewed, **QUICK)
+    loads = [*bring.hub[1:], bring.hub[0]]
+    gr.on(
+        [bring.load.click, *(box.submit for box in loads)],
+        load,
+        list(bring.hub),
+        [*source, *page.previewed],
+        **SLOW,
+    )
+
+
+def _wire_build(studio: Studio, page: Data) -> None:
+    bring, form, work = page.bring, page.mapping, page.work
 
     @shown
     def make(
-        files: list[str] | None, held_out: list[str] | None, name: str, kind: str, *rest: Any, progress: Any
+        files: list[str] | None,
+        loaded: str,
+        held_out: list[str] | None,
+        benchmarks: list[str] | None,
+        name: str,
+        steps: list[str],
+        *values: Any,
     ) -> list[Any]:
-        options, columns = rest[: len(page.options)], rest[len(page.options) :]
-        paths, eval_paths = _paths(files), [Path(path) for path in held_out or ()]
-        if not paths:
+        intake = intake_of(files, loaded, held_out, benchmarks)
+        if not intake.files and not intake.hub:
             raise InputError(text.Errors.NO_FILE, text.Errors.NO_FILE_HINT)
-        dataset = studio.add_dataset(
-            paths,
-            name=name.strip(),
-            mapping=_mapping(studio.preview(paths), kind, columns),
-            options=clean_options(*options),
-            eval_paths=eval_paths,
-            progress=ShownProgress(progress),
+        settings, controls = values[: len(page.form)], values[len(page.form) :]
+        options = clean_form.options(steps, settings)
+        mapping = mapping_form.chosen_mapping(
+            studio.data.open_upload(intake), Chosen.of(*controls), _detected(studio, intake)
         )
-        forget(paths + eval_paths)
-        choices = data_views.dataset_choices(studio.list_datasets())
-        hidden = gr.update(visible=False)
-        return [gr.update(choices=choices, value=dataset.id), None, None, "", hidden, hidden]
 
-    # Gradio fills a parameter whose default is a Progress
-    def make_with_bar(*values: Any, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008
-        return make(*values, progress=progress)
+        def clean(progress: Progress) -> Dataset:
+            made = studio.data.add(intake, name=name, mapping=mapping, options=options, progress=progress)
+            forget((*intake.files, *intake.held_out, *intake.benchmarks))
+            return made
 
-    page.files.change(show_preview, page.files, page.previewed, **QUICK)
-    by_hand_inputs = [page.files, page.kind, *page.roles]
-    gr.on(
-        [page.kind.input, *(role.input for role in page.roles)], show_by_hand, by_hand_inputs, page.previewed, **QUICK
-    )
-    inputs = [page.files, page.held_out, page.name, page.kind, *page.options, *page.roles]
-    outputs = [page.dataset, page.files, page.held_out, page.name, page.understood, page.cleaning]
-    page.build.click(make_with_bar, inputs, outputs, show_progress_on=page.building, api_visibility="private")
-    gate.wire(studio, page.gate, page.dataset, page.report)
-    rows.wire(studio, page.by_hand, page.dataset, page.report, page.gate)
+        mine = f"build:{studio.data.works.start(name.strip() or intake.title(), clean)}"
+        return [mine, *work_card.updates(studio.data.works.now(), mine)]
+
+    @shown
+    def look(token: str, mine: str) -> list[Any]:
+        state = studio.data.works.now()
+        return [*work_card.updates(state, mine), *_after_work(studio, page, state, mine)]
+
+    inputs = [bring.files, bring.loaded, bring.held_out, bring.benchmarks, page.name, page.steps, *page.form]
+    page.build.click(make, [*inputs, *form.controls], [work.mine, *work.view], **SLOW)
+    work.token.change(look, [work.token, work.mine], [*work.view, *page.ended], **QUICK)
 
 
-def _paths(files: list[str] | None) -> list[Path]:
-    return [Path(path) for path in files or ()]
+def _wire_dataset(studio: Studio, page: Data) -> None:
+    view = page.view
+
+    @shown
+    def show(dataset_id: str | None) -> list[Any]:
+        return view.updates(studio, studio.dataset(dataset_id) if dataset_id else None)
+
+    view.dataset.change(show, view.dataset, view.outputs, **QUICK)
+    gate.wire(studio, view)
+    steps_card.wire(studio, view.steps, view.dataset, page.work)
+    rows.wire(studio, page.by_hand, view)
+    downloads.wire(studio, page.downloads, view.dataset, view.report)
 
 
-def _preview(studio: Studio, files: list[str] | None, chosen: tuple[str, Sequence[str | None]] | None) -> list[Any]:
-    """Return what ``Data.previewed`` shows; what is wrong with a file stays on the page until it is taken away."""
-    paths, hidden = _paths(files), gr.update(visible=False)
-    untouched = [gr.skip()] * (3 + len(PICKED_ROLES))
-    if not paths:
-        return [hidden, hidden, hidden, *untouched]
+def _detected(studio: Studio, intake: Intake) -> ColumnMapping | None:
+    """What is found without help; None where nothing is."""
     try:
-        preview = studio.preview(paths)
-        if chosen is not None:
-            preview = studio.preview(paths, _mapping(preview, *chosen))
+        return studio.data.preview(intake).mapping
+    except MedftError:
+        return None
+
+
+def _preview(studio: Studio, intake: Intake, chosen: Chosen | None, *, afresh: bool = False) -> list[Any]:
+    """Return what ``Data.previewed`` shows; what is wrong with an upload stays on the page until it is taken away."""
+    hidden = gr.update(**HIDDEN)
+    form = [gr.skip()] * len(mapping_form.PICKED_ROLES + ("box", "kind", "options", "first"))
+    if not intake.files and not intake.hub:
+        return [hidden, hidden, hidden, "", "", *form]
+    try:
+        upload = studio.data.preview(intake, afresh=afresh) if chosen is None else None
     except MedftError as error:
-        wrong = gr.update(value=parts.problems([str(error)]), visible=True)
-        # after a choice by hand the controls stay, so that it can be put right
-        cards = [hidden, hidden] if chosen is None else [gr.skip(), gr.skip()]
-        return [wrong, *cards, *untouched]
-    mapping, visible = preview.mapping, gr.update(visible=True)
-    roles = [_role_update(role, mapping, preview.upload.columns) for role in PICKED_ROLES]
-    return [
-        hidden,
-        visible,
-        visible,
-        data_views.understood_html(preview),
-        data_views.rows_html(preview),
-        mapping.kind,
-        *roles,
-    ]
+        return _not_understood(studio, intake, error)
+    if upload is None:
+        return _by_hand(studio, intake, chosen)  # type: ignore[arg-type]
+    return _understood(upload)
 
 
-def _role_update(role: str, mapping: ColumnMapping, columns: Sequence[str]) -> dict[str, Any]:
-    needed, optional = KINDS[mapping.kind]
-    choices = [(text.Data.NO_COLUMN, ""), *((column, column) for column in columns)]
-    return gr.update(choices=choices, value=mapping.column(role), visible=role in needed + optional)
+def _understood(preview: Preview) -> list[Any]:
+    visible = gr.update(visible=True)
+    controls = mapping_form.form_updates(mapping_form.as_chosen(preview.mapping), preview.upload.columns)
+    seen = (data_views.understood_html(preview), data_views.rows_html(preview))
+    return [gr.update(**HIDDEN), visible, visible, *seen, *controls]
 
 
-def _mapping(preview: Preview, kind: str, columns: Sequence[str | None]) -> ColumnMapping:
-    """What the lists say; the detected mapping itself where they agree with it, because it also knows its reasons."""
-    needed, optional = KINDS[kind]  # type: ignore[index]
-    allowed = needed + optional
-    picked = {role: column for role, column in zip(PICKED_ROLES, columns, strict=True) if column and role in allowed}
-    found = preview.mapping
-    if kind == found.kind and picked == {
-        role: column for role, column in found.columns.items() if role in PICKED_ROLES
-    }:
-        return found
-    own = {role: column for role, column in found.columns.items() if role not in PICKED_ROLES and role in allowed}
-    return by_hand(preview.upload, kind, own | picked, found.first_index)  # type: ignore[arg-type]
+def _by_hand(studio: Studio, intake: Intake, chosen: Chosen) -> list[Any]:
+    """Show the rows as the controls say; while a column is missing, say which, and keep the controls."""
+    upload = studio.data.open_upload(intake)
+    try:
+        mapping = mapping_form.chosen_mapping(upload, chosen, _detected(studio, intake))
+        return _understood(studio.data.preview(intake, mapping))
+    except MedftError as error:
+        wrong = gr.update(value=parts.problems([str(error), MappingWords.NOT_YET]), visible=True)
+        controls = mapping_form.form_updates(chosen, upload.columns)
+        return [wrong, gr.update(visible=True), gr.update(**HIDDEN), gr.skip(), gr.skip(), *controls]
 
 
-def clean_options(
-    steps: Sequence[str], eval_share: float, min_answer_chars: float | None, likeness: float
-) -> CleanOptions:
-    """Read the cleaning options.
-
-    Raises:
-        ConfigError: naming every value that is missing or of the wrong type.
-    """
-    return CleanOptions.from_json(
-        {
-            "steps": list(steps),
-            "eval_share": eval_share,
-            "min_answer_chars": min_answer_chars,
-            "near_duplicate_threshold": likeness,
-        }
-    )
+def _not_understood(studio: Studio, intake: Intake, error: MedftError) -> list[Any]:
+    """Say what is wrong; where the file itself can be read, a person may still say what is what."""
+    hidden = gr.update(**HIDDEN)
+    wrong = gr.update(value=parts.problems([str(error)]), visible=True)
+    try:
+        columns = studio.data.open_upload(intake).columns
+    except MedftError:
+        columns = ()
+    if len(columns) < 2:
+        return [wrong, hidden, hidden, "", "", *[gr.skip()] * (4 + len(mapping_form.PICKED_ROLES))]
+    head = parts.heading(text.Data.UNDERSTOOD) + parts.note(MappingWords.BY_HAND)
+    controls = mapping_form.form_updates(Chosen("prompt_response", {}), columns, opened=True)
+    return [wrong, gr.update(visible=True), hidden, head, "", *controls]
 
 
-def forget(paths: Sequence[Path]) -> None:
-    """Delete uploads that have been copied into a data set: whoever knows an upload's address could read it."""
-    for path in paths:
-        shutil.rmtree(path.parent, ignore_errors=True)
+def _after_work(studio: Studio, page: Data, state: WorkState | None, mine: str) -> list[Any]:
+    """Return what ``Data.ended`` shows: what this page began is shown when it is ready, and its upload is gone."""
+    untouched = [gr.skip()] * len(page.ended)
+    kind, _, id = mine.partition(":")
+    if state is None or state.id != id or state.state != "finished":
+        return untouched
+    choices = data_views.dataset_choices(studio.list_datasets())
+    shown_now = [gr.update(choices=choices, value=state.dataset_id), f"done:{id}"]
+    if kind == "again":
+        return [*shown_now, *untouched[2:]]
+    if kind != "build":
+        return untouched
+    return [*shown_now, None, None, None, "", "", gr.update(**HIDDEN), gr.update(**HIDDEN)]

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.dataset.mapping import Skipped
 from medft_ui import parts, text, units
+from medft_ui.data_text import History
 
 if TYPE_CHECKING:
+    from core.dataset.desk import Preview
     from core.dataset.store import Dataset
-    from core.studio import Preview
 
 EXCERPT = 220
-COUNTS = ("changed", "removed", "warned")
+MOST_ENTRIES = 200
 
 
 def dataset_choices(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
@@ -66,45 +67,43 @@ def rows_html(preview: Preview) -> str:
 
 
 def dataset_html(dataset: Dataset, report: Mapping[str, Any]) -> str:
-    """A data set's report: what came in, what each step did, what stays."""
+    """The head of a data set: what came in, what stays, and what a person should know about it."""
     rows = report.get("rows", {})
     label, tone = text.STATUS[dataset.status]
     title = text.Data.REPORT.format(
         read=units.count(rows.get("read")), kept=units.count(dataset.rows_train + dataset.rows_eval)
     )
     aside = text.Data.REPORT_ASIDE.format(train=units.count(dataset.rows_train), eval=units.count(dataset.rows_eval))
-    said = [str(report.get("provenance", "")), _split_words(report), str(report.get("identifiers_sentence", ""))]
-    notes = "".join(parts.note(line) for line in said if line)
-    return parts.heading(title, aside, parts.pill(label, tone)) + _steps_table(report) + _skipped(report) + notes  # type: ignore[arg-type]
+    said = [str(report.get("provenance", "")), *map(str, report.get("summary", ())), _split_words(report)]
+    notes = "".join(f"<li>{escape(line)}</li>" for line in said if line)
+    head = parts.heading(title, aside, parts.pill(label, tone))  # type: ignore[arg-type]
+    return f'{head}{_skipped(report)}<ul class="sentences">{notes}</ul>'
+
+
+def history_html(entries: Sequence[Mapping[str, Any]]) -> str:
+    """What people did to a data set, the newest first."""
+    if not entries:
+        return parts.note(History.NONE)
+    rows = [
+        (
+            units.moment(entry["at"]),
+            entry["by"] or History.NOBODY,
+            History.WHAT.get(entry["what"], entry["what"]),
+            _listed(entry["records"]),
+        )
+        for entry in reversed(entries[-MOST_ENTRIES:])
+    ]
+    return parts.table(History.COLUMNS, rows, History.LABEL)
+
+
+def _listed(records: Sequence[str]) -> str:
+    more = History.MORE.format(count=len(records) - 5) if len(records) > 5 else ""
+    return ", ".join(records[:5]) + more
 
 
 def _split_words(report: Mapping[str, Any]) -> str:
     split = report.get("split", {})
     return text.Data.SPLIT.format(reason=split["reason"]) if split.get("reason") else ""
-
-
-def _steps_table(report: Mapping[str, Any]) -> str:
-    """Steps that found something in the open, the quiet ones folded away."""
-    loud, quiet, off = [], [], []
-    for step in report.get("steps", ()):
-        counts = [units.count(step[name]) for name in COUNTS]
-        found = any(step[name] for name in COUNTS)
-        (loud if found else quiet if step["on"] else off).append((step["title"], *counts, _example(step)))
-    table = parts.table(text.Data.STEP_COLUMNS, loud, text.Data.STEPS) if loud else parts.note(text.Data.ALL_QUIET)
-    folded = text.Data.QUIET_STEPS.format(count=units.plural(len(quiet), *text.Data.STEP_WORDS))
-    more = f"<details><summary>{escape(folded)}</summary>{parts.table(text.Data.STEP_COLUMNS, quiet, folded)}</details>"
-    names = parts.note(text.Data.OFF_STEPS.format(names=", ".join(row[0] for row in off))) if off else ""
-    return table + more + names
-
-
-def _example(step: Mapping[str, Any]) -> str:
-    if step.get("note"):
-        return str(step["note"])
-    example = next(iter(step.get("examples", ())), None)
-    if example is None:
-        return ""
-    before, after = _cut(example["before"], 90), _cut(example["after"], 90)
-    return f"“{before}” → “{after}”" if after else f"“{before}”: {example['reason']}"
 
 
 def _skipped(report: Mapping[str, Any]) -> str:

@@ -1,17 +1,14 @@
-"""Rows of a data set: search and page through them, correct one, take it out, put it back, and take the data set home.
+"""Rows of a data set: search and page through them, correct one, take it out, put it back; and who has done so.
 
-    rows.build() → Rows;  rows.wire(studio, rows, dataset, report, gate)
+    rows.build() → Rows;  rows.wire(studio, rows, view)
 
 Which page and which row is a matter of the controls. It does not know: how rows are found, or kept.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -20,15 +17,15 @@ from core.dataset.curate import Page, RowView
 from core.dataset.store import Dataset
 from core.errors import InputError
 from medft_ui import parts, units
+from medft_ui.data_text import History
 from medft_ui.errors import shown
 from medft_ui.events import QUICK, SLOW
 from medft_ui.rows_text import FILTERS, PARTS
 from medft_ui.rows_text import Rows as Words
-from medft_ui.tabs.data_views import dataset_html
-from medft_ui.tabs.gate import Gate, gate_updates
 
 if TYPE_CHECKING:
     from core.studio import Studio
+    from medft_ui.tabs.dataset_view import DatasetView
 
 PAGE_ROWS = 25
 EXCERPT = 160
@@ -57,9 +54,7 @@ class Rows:
         save: Keeps both.
         exclude: Takes the row out.
         restore: Puts it back as it was.
-        prepare: Makes the files to download.
-        zip: The data set.
-        report: The readable report.
+        history: Who did what, drawn with the data set.
     """
 
     query: gr.Textbox
@@ -79,9 +74,7 @@ class Rows:
     save: gr.Button
     exclude: gr.Button
     restore: gr.Button
-    prepare: gr.Button
-    zip: gr.DownloadButton
-    report: gr.DownloadButton
+    history: gr.HTML
 
     @property
     def asked(self) -> list[Any]:
@@ -97,11 +90,6 @@ class Rows:
     def opened(self) -> list[Any]:
         """What ``_opened`` fills."""
         return [self.editor, self.held, self.about, self.prompt, self.response, self.save, self.exclude, self.restore]
-
-    @property
-    def downloads(self) -> list[Any]:
-        """What stands for the data set as it was when it was prepared."""
-        return [self.zip, self.report]
 
 
 def build() -> Rows:
@@ -121,10 +109,8 @@ def build() -> Rows:
             page = gr.Number(1, label=Words.PAGE, precision=0, minimum=1, min_width=100, scale=1)
             pick = gr.Dropdown([], value=None, label=Words.PICK, info=Words.PICK_INFO, scale=4, min_width=200)
         editor = _editor()
-        with gr.Row(elem_classes="actions"):
-            prepare = gr.Button(Words.PREPARE)
-            zipped = gr.DownloadButton(Words.DOWNLOAD, visible=False)
-            report = gr.DownloadButton(Words.REPORT, visible=False)
+        with gr.Accordion(History.TITLE, open=False):
+            history = gr.HTML()
     return Rows(
         query=query,
         find=find,
@@ -134,9 +120,7 @@ def build() -> Rows:
         previous=previous,
         next=following,
         pick=pick,
-        prepare=prepare,
-        zip=zipped,
-        report=report,
+        history=history,
         **editor,
     )
 
@@ -166,13 +150,13 @@ def _editor() -> dict[str, Any]:
     }
 
 
-def wire(studio: Studio, rows: Rows, dataset: gr.Dropdown, report: gr.HTML, gate: Gate) -> None:
+def wire(studio: Studio, rows: Rows, view: DatasetView) -> None:
     """Let the card follow the data set that is shown, and change it."""
-    _wire_list(studio, rows, dataset, report)
-    _wire_changes(studio, rows, dataset, report, gate)
+    _wire_list(studio, rows, view)
+    _wire_changes(studio, rows, view)
 
 
-def _wire_list(studio: Studio, rows: Rows, dataset: gr.Dropdown, report: gr.HTML) -> None:
+def _wire_list(studio: Studio, rows: Rows, view: DatasetView) -> None:
     def show(step: int | None) -> Any:
         @shown
         def listed(dataset_id: str | None, query: str, filter: str, page: float | None, pick: str | None) -> list[Any]:
@@ -185,30 +169,19 @@ def _wire_list(studio: Studio, rows: Rows, dataset: gr.Dropdown, report: gr.HTML
     def opened(dataset_id: str | None, pick: str | None) -> list[Any]:
         return _opened(studio, dataset_id, pick)
 
-    @shown
-    def follow(dataset_id: str | None, *asked: Any) -> list[Any]:
-        return [*show(0)(dataset_id, *asked), gr.update(**HIDDEN), gr.update(**HIDDEN)]
-
-    @shown
-    def prepare(dataset_id: str | None) -> list[Any]:
-        chosen, folder = _chosen(dataset_id), folder_for_download()
-        made = (studio.data.export(chosen, folder), studio.data.export_report(chosen, folder))
-        return [gr.update(value=str(path), visible=True) for path in made]
-
-    inputs = [dataset, *rows.asked]
+    inputs = [view.dataset, *rows.asked]
     gr.on([rows.query.submit, rows.find.click, rows.filter.input], show(None), inputs, rows.listed, **QUICK)
     # another data set may have a row of the same id: nothing stays picked
-    dataset.change(lambda *asked: show(None)(*asked[:-1], None), inputs, rows.listed, **QUICK)
+    view.dataset.change(lambda *asked: show(None)(*asked[:-1], None), inputs, rows.listed, **QUICK)
     rows.page.submit(show(0), inputs, rows.listed, **QUICK)
     rows.previous.click(show(-1), inputs, rows.listed, **QUICK)
     rows.next.click(show(1), inputs, rows.listed, **QUICK)
-    # The report is drawn anew whenever the gate or this card has changed the rows.
-    report.change(follow, inputs, [*rows.listed, *rows.downloads], **QUICK)
-    rows.pick.change(opened, [dataset, rows.pick], rows.opened, **QUICK)
-    rows.prepare.click(prepare, dataset, rows.downloads, **SLOW)
+    # The head is drawn anew whenever the gate or this card has changed the rows.
+    view.report.change(show(0), inputs, rows.listed, **QUICK)
+    rows.pick.change(opened, [view.dataset, rows.pick], rows.opened, **QUICK)
 
 
-def _wire_changes(studio: Studio, rows: Rows, dataset: gr.Dropdown, report: gr.HTML, gate: Gate) -> None:
+def _wire_changes(studio: Studio, rows: Rows, view: DatasetView) -> None:
     def change(act: Any, said: str) -> Any:
         @shown
         def changed(dataset_id: str | None, held: str, by: str, prompt: str, response: str, *asked: Any) -> list[Any]:
@@ -220,16 +193,14 @@ def _wire_changes(studio: Studio, rows: Rows, dataset: gr.Dropdown, report: gr.H
             was = studio.dataset(chosen)
             now = act(chosen, pick, prompt, response, by.strip())
             gr.Info(said.format(id=pick))
+            seen = view.changed(studio, chosen, now)
+            if now.id != chosen:
+                return [*seen, *[gr.skip()] * len(rows.listed + rows.opened)]
             if was.status == "approved" != now.status:
                 gr.Warning(Words.UNAPPROVED)
             query, filter, page, _ = asked
-            return [
-                dataset_html(now, now.report()),
-                *gate_updates(now),
-                *_listed(studio, chosen, query, filter, int(page or 1), pick),
-                *_opened(studio, chosen, pick),
-                *[gr.update(**HIDDEN)] * len(rows.downloads),
-            ]
+            listed = _listed(studio, chosen, query, filter, int(page or 1), pick)
+            return [*seen, *listed, *_opened(studio, chosen, pick)]
 
         return changed
 
@@ -243,8 +214,8 @@ def _wire_changes(studio: Studio, rows: Rows, dataset: gr.Dropdown, report: gr.H
     def restore(dataset_id: str, row_id: str, prompt: str, response: str, by: str) -> Dataset:
         return studio.data.restore_row(dataset_id, row_id, by=by)
 
-    inputs = [dataset, rows.held, rows.by, rows.prompt, rows.response, *rows.asked]
-    outputs = [report, *gate.view, *rows.listed, *rows.opened, *rows.downloads]
+    inputs = [view.dataset, rows.held, rows.by, rows.prompt, rows.response, *rows.asked]
+    outputs = [*view.after_change, *rows.listed, *rows.opened]
     for button, act, said in (
         (rows.save, save, Words.SAVED),
         (rows.exclude, exclude, Words.EXCLUDED),
@@ -343,11 +314,6 @@ def about_html(row: RowView) -> str:
 def _notes(row: RowView) -> str:
     marks = [Words.REMOVED] * row.removed + [Words.EDITED] * row.edited
     return "; ".join([*marks, *(reason for _, reason in row.notes)])
-
-
-def folder_for_download() -> Path:
-    """A fresh folder that the server may hand files out of; the data folders themselves stay closed to it."""
-    return Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR")))
 
 
 def _held(dataset_id: str, row_id: str) -> str:

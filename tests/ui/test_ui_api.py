@@ -102,7 +102,11 @@ def test_data_endpoints_say_what_is_wrong(client: Client, studio: FakeStudio, ro
         ("resolve_findings", ["sample", [{"what": "replace"}]], "no field"),
         ("upload_dataset", [handle_file(rows), "Mine", {"eval_share": 3}], "eval_share must lie"),
         ("upload_dataset", [handle_file(rows), "Mine", {"speed": 1}], "no option"),
-        ("upload_dataset", [handle_file(rows), "Mine", {"benchmarks": ["/etc/hosts"]}], "over the API"),
+        ("upload_dataset", [handle_file(rows), "Mine", {"benchmarks": ["/etc/hosts"]}], "list of uploaded files"),
+        ("upload_dataset", [handle_file(rows), "Mine", {"hub": {"id": "owner/name"}}], "either a file or options.hub"),
+        ("upload_dataset", [None, "Mine", {}], "either a file or options.hub"),
+        ("upload_dataset", [handle_file(rows), "", {"mapping": {"kind": "prompt_response"}}], "a kind and columns"),
+        ("clean_again", ["sample", {"eval_share": 3}], "eval_share must lie"),
     ):
         with pytest.raises(AppError, match=says):
             client.predict(*values, api_name=f"/{endpoint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.dataset.changes import history
 from core.dataset.clean import CleanOptions
 from core.dataset.store import Dataset
 from medft_ui.app import build_app
+from medft_ui.data_text import Downloads
 from medft_ui.rows_text import FILTERS
 from medft_ui.rows_text import Rows as Words
 from medft_ui.tabs import rows as screen
@@ -25,8 +27,6 @@ EVIL = "<img src=x onerror=alert(1)>"
 @pytest.fixture
 def made(studio: FakeStudio, tmp_path: Path) -> Dataset:
     """An approved data set of 60 rows to train on; the third asks with a piece of HTML."""
-    import json
-
     path = tmp_path / "rows.jsonl"
     body = [
         {"question": f"What is illness number {at}?", "answer": f"An invented illness of kind {at * 3}."}
@@ -138,7 +138,10 @@ def test_the_data_set_and_its_report_can_be_taken_home(
     studio: FakeStudio, made: Dataset, press: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    zipped, report = (Path(update["value"]) for update in press(Words.PREPARE, made.id))
-    assert {zipped.parent.parent, report.parent.parent} == {tmp_path}, "the data folders stay closed to the server"
+    files = [Path(path) for path in press(Downloads.PREPARE, made.id)["value"]]
+    assert {path.parent.parent for path in files} == {tmp_path}, "the data folders stay closed to the server"
+    zipped, page, report, card = files
     assert "train.jsonl" in zipfile.ZipFile(zipped).namelist()
-    assert report.name == f"{made.id}-report.html" and "Sixty" in report.read_text(encoding="utf-8")
+    assert page.name == f"{made.id}-report.html" and "Sixty" in page.read_text(encoding="utf-8")
+    assert json.loads(report.read_text(encoding="utf-8"))["rows"]["train"] == 60
+    assert card.name == f"{made.id}-README.md" and 'pretty_name: "Sixty"' in card.read_text(encoding="utf-8")

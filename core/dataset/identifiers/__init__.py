@@ -12,7 +12,7 @@ identifiers, because no detector can: it says what was looked for.
 from __future__ import annotations
 
 from core.dataset.identifiers.kinds import KINDS, Coverage, Finding, Kind, coverage
-from core.dataset.identifiers.masking import masked, placeholder, replace
+from core.dataset.identifiers.masking import masked, masked_place, placeholder, replace
 from core.dataset.identifiers.names import names_available, scan_names
 from core.dataset.identifiers.patterns import scan
 
@@ -23,6 +23,7 @@ __all__ = [
     "Kind",
     "coverage",
     "masked",
+    "masked_place",
     "names_available",
     "placeholder",
     "replace",

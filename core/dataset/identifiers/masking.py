@@ -8,12 +8,14 @@ It does not know: how findings are made, or who decides about them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from core.dataset.identifiers import sentences
 from core.dataset.identifiers.kinds import KINDS, Finding
 
 BLOCK = "█"
+_BLANKS = re.compile(r"\s+")
 
 
 def masked(text: str, finding: Finding, context_chars: int = 60, others: Iterable[Finding] = ()) -> str:
@@ -27,16 +29,31 @@ def masked(text: str, finding: Finding, context_chars: int = 60, others: Iterabl
         context_chars: Most characters to show on either side.
         others: Further findings of the same text, blacked out where they fall into the same sentence.
     """
+    return masked_place(text, finding, context_chars, others)[0]
+
+
+def masked_place(
+    text: str, finding: Finding, context_chars: int = 60, others: Iterable[Finding] = ()
+) -> tuple[str, tuple[int, int]]:
+    """Do what ``masked`` does, and say where in the sentence the finding's own blocks stand: (start, end)."""
     low, high = _sentence(text, finding.start, finding.end, context_chars)
     hidden = _merged([finding, *others])
-    parts, at = ["…" if low > 0 else ""], low
+    before, at, own = "…" if low > 0 else "", low, (0, 0)
     for start, end in hidden:
         if end <= low or start >= high:
             continue
-        parts += [text[at : max(start, at)], BLOCK * min(10, max(3, end - start))]
+        before = _blanks_joined(before + text[at : max(start, at)])
+        blocks = BLOCK * min(10, max(3, end - start))
+        if start <= finding.start and finding.end <= end:
+            own = (len(before), len(before) + len(blocks))
+        before += blocks
         at = max(at, min(end, high))
-    parts.append(text[at:high])
-    return " ".join("".join(parts).split()) + ("…" if high < len(text) else "")
+    return _blanks_joined(before + text[at:high]).rstrip() + ("…" if high < len(text) else ""), own
+
+
+def _blanks_joined(text: str) -> str:
+    """Make one space of each run of blanks; none at the start."""
+    return _BLANKS.sub(" ", text).lstrip()
 
 
 def placeholder(kind: str) -> str:
