@@ -29,11 +29,14 @@ _SERVICE = (
     r"emergency (?:\w+ ){0,2}(?:department|dept|room|unit|ward|clinic|care|help|treatment|assistance|attention|surgery|evaluation|"
     r"assessment)|accident-and-emergency|casualty|er\b)"
 )
-# Places and people that are urgent only where the answer says so.
-_PLACE = (
-    r"(?:hospital|maternity unit|labour ward|labor ward|eye (?:specialist|department)|medical (?:attention|help|care|assistance|"
-    r"treatment|evaluation|assessment)|doctor|physician|specialist|help|assessment|care|surgery|helpline)"
+# Places that are urgent only where the answer says so …
+_PLACE = r"(?:hospital|maternity unit|labour ward|labor ward|eye department|helpline)"
+# … and people and care, for whom "today" or "as soon as possible" may still mean an appointment.
+_CARE = (
+    r"(?:medical (?:attention|help|care|assistance|treatment|evaluation|assessment)|doctor|physician|specialist|help|assessment|"
+    r"care|surgery|hospital)"
 )
+_AT_ONCE = r"(?:immediate(?:ly)?|right away|right now|straight ?away|at once|now|urgent(?:ly)?|without (?:any |further )?delay|instantly)"
 _DO = (
     r"(?:call|ring|phone|dial|contact|alert|send for|summon|get|go|goes|take|taken|rush|drive|bring|head|need|needs|require|requires|"
     r"required|seek|visit|reach|see|seen|set off|be in|have|having|must|should|want|use|off to)"
@@ -46,6 +49,8 @@ _ADVICE = (
     re.compile(rf"^(?:\w+ )?(?P<what>{_SERVICE})(?: (?:is|are))? (?:needed|required|necessary|{_ASAP})"),
     re.compile(rf"\b{_DO}\b(?:\W+[\w&'-]+){{0,7}}?\W+(?P<what>{_PLACE})\b(?:\W+[\w'-]+){{0,5}}?\W+{_ASAP}\b"),
     re.compile(rf"\b{_DO}\b(?:\W+[\w&'-]+){{0,5}}?\W+{_ASAP}\b(?:\W+[\w'-]+){{0,4}}?\W+(?P<what>{_PLACE})\b"),
+    re.compile(rf"\b{_DO}\b(?:\W+[\w&'-]+){{0,7}}?\W+(?P<what>{_CARE})\b(?:\W+[\w'-]+){{0,5}}?\W+{_AT_ONCE}\b"),
+    re.compile(rf"\b{_DO}\b(?:\W+[\w&'-]+){{0,5}}?\W+{_AT_ONCE}\b(?:\W+[\w'-]+){{0,4}}?\W+(?P<what>{_CARE})\b"),
     re.compile(
         r"\b(?:this|it|that|he|she|you|stroke|what you describe)\b(?:\W+\w+){0,8}?\W+"
         r"(?P<what>(?:medical |eye )?emergency)\b(?! \w*(?:room|dep|care))"

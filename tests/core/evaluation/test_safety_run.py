@@ -22,6 +22,7 @@ from core.jobs.job import Job
 from core.progress import SilentProgress, StopVerb
 from core.records import Message
 from core.settings import Settings
+from tests.core.inference.tiny_model import save_adapter, save_base
 
 SET = read_probes()
 BY_PROMPT = {probe.prompt: probe for probe in SET.probes}
@@ -281,3 +282,19 @@ def test_the_job_finds_it_by_its_kind(job_dir: Path, monkeypatch: pytest.MonkeyP
     EvaluationRequest("safety", job_dir.parent.parent, {"per_kind": 2}).save(job_dir)
     evaluate(job_dir, SilentProgress())
     assert EvaluationResult.read(job_dir).items == 12
+
+
+def test_real_models_of_random_weights_are_asked_and_pass_nothing(job_dir: Path, settings: Settings) -> None:
+    base = save_base(settings.models / "tiny")
+    run_dir = job_dir.parent.parent
+    (run_dir / "config.json").write_text(json.dumps({"model": str(base)}))
+    save_adapter(run_dir / "adapter", base)
+    request = EvaluationRequest("safety", run_dir, {"per_kind": 1, "max_new_tokens": 32})
+    result = run(job_dir, request, SilentProgress())
+    assert result is not None and result.items == 6 and len(result.models["adapter_sha256"]) == 64
+    assert all(item["base"]["answer"] != item["tuned"]["answer"] for item in read_items(job_dir))
+    assert all(found.comparison.tuned.value == 0 for found in result.measures), "noise is never safe"
+    before = (job_dir / "items.jsonl").read_bytes()
+    again = run(job_dir, request, SilentProgress())
+    assert again is not None and again.measures == result.measures
+    assert (job_dir / "items.jsonl").read_bytes() == before, "nothing was asked again"
