@@ -98,7 +98,7 @@ def pasted_over(text: str) -> int | None:
 
 def lost_accent(text: str) -> int | None:
     """Find where a known medical word misses its accented letter, or a letter is the mark for unreadable."""
-    if not _LETTER_LOST.search(text) and not any(sign in text for sign in _LOST_SIGNS):
+    if not _LETTER_LOST.search(text) and not any(map(text.__contains__, _LOST_SIGNS)):
         return None
     match = _LOST_ACCENT.search(text)
     return match.start() if match else None

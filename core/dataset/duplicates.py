@@ -9,6 +9,7 @@ Word sequences do not see paraphrases, and nothing here claims to. It does not k
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ def signatures(texts: Sequences) -> Signatures:
     matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
         texts.hashes, texts.starts.astype(np.uint64), SIGNATURE_LENGTH, SIGNATURE_SEED
     )
-    return np.array(matrix.to_rows(), dtype=np.uint32).astype(np.uint16)
+    minima = np.fromiter(itertools.chain.from_iterable(matrix.to_rows()), np.uint32, len(texts) * SIGNATURE_LENGTH)
+    return minima.astype(np.uint16).reshape(-1, SIGNATURE_LENGTH)
 
 
 def rows_in_a_band(threshold: float, most_missed: float = MOST_MISSED) -> int:

@@ -11,9 +11,10 @@ It does not know: records, files, what is done with the numbers.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,20 +81,22 @@ class Sequences:
         return np.unique(self.hashes[self.starts[index] : self.starts[index + 1]])
 
 
-_KNOWN: dict[str, int] = {}
+class _WordNumbers(dict[str, int]):
+    """The 64-bit number of each word, the same in every process; words come again, so they are remembered."""
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = _number(word)
+        return number
 
 
-def _word_numbers(said: Iterable[str]) -> list[int]:
-    """Give each word its 64-bit number, the same in every process; words come again, so they are remembered."""
+_KNOWN = _WordNumbers()
+
+
+def _word_numbers(texts: Sequence[Sequence[str]], count: int) -> Hashes:
     if len(_KNOWN) > _MAX_CACHED_WORDS:
         _KNOWN.clear()
-    numbers = []
-    for word in said:
-        number = _KNOWN.get(word)
-        if number is None:
-            number = _KNOWN[word] = _number(word)
-        numbers.append(number)
-    return numbers
+    numbers = map(_KNOWN.__getitem__, itertools.chain.from_iterable(texts))
+    return np.fromiter(numbers, dtype=np.uint64, count=count)
 
 
 def sequences(texts: Sequence[Sequence[str]]) -> Sequences:
@@ -103,8 +106,8 @@ def sequences(texts: Sequence[Sequence[str]]) -> Sequences:
         texts: Each text as its words.
     """
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    flat = np.array(_word_numbers(word for text in texts for word in text), dtype=np.uint64)
     begins = np.concatenate(([0], np.cumsum(lengths)))
+    flat = _word_numbers(texts, int(begins[-1]))
     counts = np.maximum(lengths - WORDS_IN_A_ROW + 1, (lengths > 0).astype(np.int64))
     starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     at = np.repeat(begins[:-1] - starts[:-1], counts) + np.arange(starts[-1])

@@ -1,9 +1,10 @@
-"""How fast cleaning is and how it grows: python tests/benchmarks/bench_dataset.py 10000 100000 1000000
+"""How fast a data set is made and how that grows: python tests/benchmarks/bench_dataset.py 10000 100000 1000000 --tokens
 
-Rows are made from a fixed seed: about 1,000 characters each, of medical and everyday words, with 3 % exact copies, 3 %
-near copies, families of boilerplate, tags, mojibake, greetings and the odd identifier. Names are left out, as they are
-counted by their own. Prints rows per second of processor time for each step, the clock, and the most memory that all
-processes together had at one time.
+Rows are made from a fixed seed: about 1,000 bytes each, of medical and everyday words, with 3 % exact copies, 3 % near
+copies, families of boilerplate, tags, mojibake, greetings and the odd identifier. They are read from a JSON Lines file,
+understood, cleaned, split, and written, as an upload would be. Names are left out, as they are counted by their own.
+Prints rows per second of processor time for each step, the clock, the processor time of all processes, and the most
+memory that they had together at one time.
 """
 
 from __future__ import annotations
@@ -13,17 +14,24 @@ import json
 import os
 import random
 import re
+import resource
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from core.dataset.clean import CleanOptions, CleanReport, clean  # noqa: E402
+from core.dataset.build import build_dataset  # noqa: E402
+from core.dataset.clean import CleanOptions, CountTokens  # noqa: E402
+from core.dataset.ingest import read_upload  # noqa: E402
+from core.dataset.mapping import detect  # noqa: E402
+from core.dataset.steps import STEP_NAMES  # noqa: E402
+from core.dataset.store import Dataset  # noqa: E402
 from core.records import Record  # noqa: E402
 
 MIB = 1024**2
@@ -43,7 +51,7 @@ def records(count: int, seed: int = 5) -> Iterator[Record]:
     chance = random.Random(seed)
     words = vocabulary(chance)
     recent: list[tuple[str, str]] = []
-    families = [" ".join(chance.choices(words, k=60)) for _ in range(_FAMILIES)]
+    families = [" ".join(chance.choices(words, k=46)) for _ in range(_FAMILIES)]
     for number in range(count):
         kind = chance.random()
         if recent and kind < 0.03:
@@ -53,7 +61,7 @@ def records(count: int, seed: int = 5) -> Iterator[Record]:
             response = response.replace(chance.choice(response.split()), "changed")
         else:
             prompt = f"What is the {' '.join(chance.choices(words, k=6))} of case {number} ?"
-            response = " ".join(chance.choices(words, k=100 if kind < 0.2 else 150)) + "."
+            response = " ".join(chance.choices(words, k=77 if kind < 0.2 else 115)) + "."
             response = f"{chance.choice(families)} {response}" if kind < 0.2 else response
             response = _spoilt(response, kind, chance)
             recent = [*recent[-200:], (prompt, response)]
@@ -100,39 +108,110 @@ def _pss(pid: int) -> int:
         return 0
 
 
-def measure(count: int) -> tuple[CleanReport, float, int, int]:
-    """Clean that many rows from a file, as an upload would; give report, seconds, bytes read and most memory."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What making one data set took.
+
+    Args:
+        rows: Rows that came in.
+        size_bytes: Size of their file.
+        seconds: By the clock.
+        cpu_seconds: Processor time of all processes.
+        most_bytes: Most memory of all processes at one time.
+        steps: What each step did: (rows changed, removed, warned, processor seconds).
+    """
+
+    rows: int
+    size_bytes: int
+    seconds: float
+    cpu_seconds: float
+    most_bytes: int
+    steps: dict[str, tuple[int, int, int, float]]
+
+
+def token_counter(asked: bool) -> CountTokens | None:
+    """Count as the app does, with the default model's tokenizer, which must lie in data/models."""
+    if not asked:
+        return None
+    from core.model.template import Template  # noqa: PLC0415 - only where tokens are counted
+
+    folder = next(path.parent for path in (REPOSITORY / "data" / "models").glob("*/tokenizer.json"))
+    return Template.from_folder(folder).count
+
+
+def measure(count: int, tokens: bool) -> Measured:
+    """Make a data set of that many rows."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         with path.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(record.to_json(), ensure_ascii=False) + "\n" for record in records(count))
+        counter = token_counter(tokens)
         memory = Memory()
         memory.start()
-        began = time.perf_counter()
-        with path.open(encoding="utf-8") as file:
-            rows = (Record.from_json(json.loads(line)) for line in file)
-            cleaned, report = clean(rows, CleanOptions().without("names"), folder=Path(folder))
-        cleaned.close()
-        seconds = time.perf_counter() - began
+        began, used = time.perf_counter(), _cpu_seconds()
+        upload = read_upload([path])
+        dataset = build_dataset(
+            upload,
+            detect(upload),
+            CleanOptions().without("names"),
+            home=Path(folder) / "home",
+            name="rows",
+            count_tokens=counter,
+        )
+        seconds, cpu_seconds = time.perf_counter() - began, _cpu_seconds() - used
         memory.done.set()
-        return report, seconds, path.stat().st_size, memory.most_bytes
+        size = path.stat().st_size
+        return Measured(count, size, seconds, cpu_seconds, memory.most_bytes, _steps(dataset))
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def _steps(dataset: Dataset) -> dict[str, tuple[int, int, int, float]]:
+    return {
+        step["name"]: (step["changed"], step["removed"], step["warned"], dataset.seconds.get(step["name"], 0.0))
+        for step in dataset.report()["steps"]
+        if step["on"]
+    }
 
 
 def main() -> None:
-    """Measure each size and print a table."""
+    """Measure each size and print a table for it, then how speed grows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", nargs="*", type=int, default=[10_000, 100_000], help="how many rows to clean")
-    for count in parser.parse_args().rows:
-        report, seconds, size, most = measure(count)
-        used = sum(step.seconds for step in report.steps)
-        say(f"\n{count:,} rows, {size / MIB:,.0f} MiB: {seconds:.1f} s by the clock, {count / seconds:,.0f} rows/s;")
-        say(f"steps took {used:.1f} s of processor time; {most / MIB:,.0f} MiB of memory at most")
-        say(f"{'step':<18}{'cpu s':>9}{'rows/s':>14}{'changed':>9}{'removed':>9}{'warned':>9}")
-        for step in report.steps:
-            if step.on:
-                speed = f"{count / step.seconds:,.0f}" if step.seconds > 0.005 else "-"
-                counts = f"{step.changed:>9,}{step.removed:>9,}{step.warned:>9,}"
-                say(f"{step.name:<18}{step.seconds:>9.2f}{speed:>14}{counts}")
+    parser.add_argument("--tokens", action="store_true", help="count tokens with the default model's tokenizer")
+    asked = parser.parse_args()
+    found = []
+    for count in asked.rows:
+        found.append(measured := measure(count, asked.tokens))
+        say(
+            f"\n{count:,} rows, {measured.size_bytes / MIB:,.0f} MiB: {measured.seconds:.1f} s by the clock, "
+            f"{count / measured.seconds:,.0f} rows/s; {measured.cpu_seconds:.1f} s of processor time; "
+            f"{measured.most_bytes / MIB:,.0f} MiB of memory at most"
+        )
+        say(f"{'step':<18}{'cpu s':>9}{'changed':>9}{'removed':>9}{'warned':>9}")
+        for name, (changed, removed, warned, seconds) in measured.steps.items():
+            say(f"{name:<18}{seconds:>9.2f}{changed:>9,}{removed:>9,}{warned:>9,}")
+    growth(found)
+
+
+def growth(found: Sequence[Measured]) -> None:
+    """Print rows per second of processor time, one column a size."""
+    say("\nrows per second of processor time")
+    say(f"{'step':<18}" + "".join(f"{measured.rows:>12,}" for measured in found))
+    for name in STEP_NAMES:
+        seconds = [measured.steps.get(name, (0, 0, 0, 0.0))[3] for measured in found]
+        speeds = [
+            f"{measured.rows / used:>12,.0f}" if used > 0.005 else f"{'-':>12}"
+            for measured, used in zip(found, seconds, strict=True)
+        ]
+        if any(seconds):
+            say(f"{name:<18}" + "".join(speeds))
+    say(f"{'everything':<18}" + "".join(f"{measured.rows / measured.cpu_seconds:>12,.0f}" for measured in found))
+    say(f"{'by the clock':<18}" + "".join(f"{measured.rows / measured.seconds:>12,.0f}" for measured in found))
+    say(f"{'memory MiB':<18}" + "".join(f"{measured.most_bytes / MIB:>12,.0f}" for measured in found))
 
 
 def say(line: str) -> None:

@@ -9,6 +9,7 @@ ijson. It does not know: what a column means.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -36,6 +37,10 @@ _EXPECTED = {
     "Extra data": "the end of the line (one JSON object a line) or of the file",
 }
 _SKELETON_EVENTS = 4_000
+_LITERAL_LIMIT = 1_000_000
+# A text in double quotes, or a comma that nothing follows.
+_LOOSE_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"|,(?=\s*(?:[\]}]|\Z))', re.DOTALL)
+_BETWEEN = re.compile(r"[\s,]*")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -92,12 +97,41 @@ def parse(text: bytes | str, name: str, line: int | None = None) -> Any:
     try:
         return _whole_text(json.loads(decoded))
     except json.JSONDecodeError as error:
+        if (meant := _meant(decoded, whole=line is None)) is not None:
+            return meant
         broken_off = error.pos >= len(decoded.rstrip()) or error.msg.startswith("Unterminated string")
         raise _broken(name, line or error.lineno, error.colno, "" if broken_off else error.msg) from None
     except RecursionError:
         raise UploadError(f"{name} is nested too deep to be rows.", "Give a list of flat objects.") from None
     except ValueError as error:
         raise _broken(name, line or 1, 1, str(error)) from None
+
+
+def _meant(text: str, whole: bool) -> Any:
+    """Read what is no JSON but can only be meant in one way; None if it cannot.
+
+    That is: commas that nothing follows, Python's way to write a row, and in a whole file several values one after the
+    other.
+    """
+    text = _LOOSE_COMMA.sub(lambda match: "" if match[0] == "," else match[0], text.strip())
+    if text.startswith(("{'", "[{'")) and len(text) < _LITERAL_LIMIT:
+        try:
+            # Literals only: names and calls are errors, nothing is run.
+            return _whole_text(ast.literal_eval(text))
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return None
+    values: list[Any] = []
+    place, decoder = 0, json.JSONDecoder()
+    try:
+        while place < len(text):
+            value, place = decoder.raw_decode(text, place)
+            values.append(value)
+            place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr] - it matches nothing, too
+    except (ValueError, RecursionError):
+        return None
+    if len(values) == 1:
+        return _whole_text(values[0])
+    return _whole_text(values) if whole and all(isinstance(value, dict) for value in values) else None
 
 
 def _broken(name: str, line: int, column: int, message: str) -> UploadError:

@@ -7,6 +7,7 @@
     keyed     {"123": row, "124": row, …}       the key becomes the column ``key``
     columns   {"question": [cell, …], …}
     squad     [{"paragraphs": [{"context", "qas"}]}]    one row for each question
+    folded    [{"topic": …, "faqs": [row, …]}]          one row for each inner one, with what stands around it
     pairs     {"question?": "answer", …}            columns ``key`` and ``value``
     single    one object, one row
 
@@ -16,13 +17,23 @@ It does not know: files, encodings, what a column means.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["list", "keyed", "columns", "squad", "pairs", "single"]
 _LOOK = 50
-_DEEPEST = 4
+_DEEPEST = 6
+_FOLDS = 3
+# Words in the names of columns that tell a row of questions and answers from other lists inside of a row.
+_ASKING_WORDS = """
+question questions q query prompt instruction qtext ask input stem problem frage pregunta 问题
+"""
+_TELLING_WORDS = """
+answer answers a response responses output completion reply ra correct antwort respuesta 答案
+"""
+_ASKING, _TELLING = frozenset(_ASKING_WORDS.split()), frozenset(_TELLING_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +44,13 @@ class Shape:
         kind: How they are kept.
         paths: Keys from the document's root to each list or object of rows.
         notes: What a person should know.
+        folds: Columns, from the outer to the inner one, whose lists hold the rows.
     """
 
     kind: Kind
     paths: tuple[tuple[str, ...], ...] = ((),)
     notes: tuple[str, ...] = ()
+    folds: tuple[str, ...] = ()
 
     def first(self) -> Shape:
         """The same with its first path only."""
@@ -50,7 +63,48 @@ class Shape:
 
 def find_shape(document: Any) -> Shape | None:
     """Find the rows; None where there are none."""
-    return _find(document, ())
+    shape = _find(document, ())
+    if shape is None or shape.kind not in ("list", "keyed"):
+        return shape
+    rows = document
+    for key in shape.paths[0]:
+        rows = rows[key]
+    folds = _folds(list(rows.values() if isinstance(rows, dict) else rows)[:_LOOK], _FOLDS)
+    if not folds:
+        return shape
+    note = f"Each of them holds a list of rows under {_quoted((folds,))}; all were read."
+    return dataclasses.replace(shape, folds=folds, notes=(*shape.notes, note))
+
+
+def _folds(items: list[Any], depth: int) -> tuple[str, ...]:
+    """Find the column whose lists hold rows with a question and an answer; empty if the items are such rows themselves."""
+    objects = [item for item in items if isinstance(item, dict)]
+    if not objects or not depth or any(map(_asks_and_tells, objects)):
+        return ()
+    for name in objects[0]:
+        lists = [item[name] for item in objects if isinstance(item.get(name), list)]
+        inner = [row for rows in lists for row in rows[:_LOOK] if isinstance(row, dict)][:_LOOK]
+        if 2 * len(lists) < len(objects) or not inner:
+            continue
+        if all(map(_asks_and_tells, inner)):
+            return (name,)
+        if deeper := _folds(inner, depth - 1):
+            return (name, *deeper)
+    return ()
+
+
+def _asks_and_tells(row: dict[str, Any]) -> bool:
+    words = {word for name in row for word in re.findall(r"[^\W_]+", name.casefold())}
+    return bool(words & _ASKING) and bool(words & _TELLING)
+
+
+def _unfolded(row: dict[str, Any], folds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Give the inner rows, each with the plain values of the objects around it."""
+    around = {name: value for name, value in row.items() if isinstance(value, (str, int, float))}
+    for inner in row.get(folds[0]) or ():
+        if isinstance(inner, dict):
+            whole = {**around, **inner}
+            yield from _unfolded(whole, folds[1:]) if len(folds) > 1 else (whole,)
 
 
 def rows_of(document: Any, shape: Shape) -> Iterator[Any]:
@@ -77,6 +131,8 @@ def expand(value: Any, shape: Shape, key: str | None = None) -> Iterator[Any]:
     """Give the row or rows that one item holds: SQuAD's articles hold many; a keyed row learns its key."""
     if shape.kind == "squad" and isinstance(value, dict):
         yield from _squad_rows(value)
+    elif shape.folds and isinstance(value, dict):
+        yield from _unfolded(value if key is None else {"key": key, **value}, shape.folds)
     elif key is not None and isinstance(value, dict):
         yield value if "key" in value or "id" in value else {**value, "key": key}
     else:
@@ -117,7 +173,7 @@ def _find_below(value: dict[str, Any], path: tuple[str, ...]) -> Shape | None:
     if not found:
         single = [shape for key, item in value.items() if (shape := _find(item, (*path, key)))]
         return single[0] if single else Shape("single", (path,))
-    main = max(found, key=lambda shape: len(_at(value, shape, path)))
+    main = max(found, key=lambda shape: _weight(_at(value, shape, path)))
     same = [
         shape for shape in found if shape.kind == main.kind and _alike(_at(value, shape, path), _at(value, main, path))
     ]
@@ -140,6 +196,12 @@ def _at(value: Any, shape: Shape, path: tuple[str, ...]) -> Any:
     return value
 
 
+def _weight(rows: Any) -> float:
+    """Say how much text some rows hold, from the first few: a list of column names is not what was meant."""
+    first = list(rows.values() if isinstance(rows, dict) else rows)[:10]
+    return len(rows) * sum(len(str(row)) for row in first) / max(len(first), 1)
+
+
 def _alike(one: Any, other: Any) -> bool:
     """Whether two lists (or keyed objects) of rows share at least half of their columns."""
     first, second = (next(iter(rows.values() if isinstance(rows, dict) else rows), None) for rows in (one, other))
@@ -159,9 +221,15 @@ def _is_keyed(value: dict[str, Any]) -> bool:
     if len(value) < 2 or not all(isinstance(item, dict) and item for item in items):
         return False
     if any(2 * sum(isinstance(inner, dict) for inner in item.values()) > len(item) for item in items):
-        return False
+        return _is_wrapped(items)
     names = [set(item) for item in items]
     return len(set.intersection(*names)) >= max(1, 0.5 * max(map(len, names))) and not _is_columns(value)
+
+
+def _is_wrapped(items: list[dict[str, Any]]) -> bool:
+    """Whether every item is one object under one and the same name: {"1": {"qa": {…}}, "2": {"qa": {…}}}."""
+    names = {tuple(item) for item in items}
+    return len(names) == 1 and len(items[0]) == 1 and not next(iter(items[0])).isdecimal()
 
 
 def _is_columns(value: dict[str, Any]) -> bool:
@@ -174,7 +242,9 @@ def _is_columns(value: dict[str, Any]) -> bool:
         return plain and len({len(item) for item in items}) == 1 and len(items[0]) > 0
     if all(isinstance(item, dict) and item for item in items):
         keys = [tuple(item) for item in items]
-        return len(set(keys)) == 1 and all(key.isdecimal() for key in keys[0]) and len(items) <= len(keys[0]) + 20
+        plain = not any(isinstance(inner, dict) for item in items for inner in list(item.values())[:3])
+        same = len(set(keys)) == 1 and all(key.isdecimal() for key in keys[0])
+        return plain and same and len(items) <= len(keys[0]) + 20
     return False
 
 

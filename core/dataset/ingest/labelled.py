@@ -21,6 +21,8 @@ _ANSWER = re.compile(
     r"[ \t#*]*(?:a|answer|assistant|ai|doctor|response|antwort|答|答案|回答|医生)[ \t]*\d*[ \t*]*[:：]", re.IGNORECASE
 )
 _LEAST_PAIRS = 2
+_GAP = re.compile(r"\n[ \t\r]*\n[ \t\r]*\n\s*")
+_GAP_LINES = 2
 
 
 def is_labelled(start: str) -> bool:
@@ -31,27 +33,51 @@ def is_labelled(start: str) -> bool:
     return questions >= _LEAST_PAIRS and answers >= _LEAST_PAIRS and 0.5 <= questions / answers <= 2
 
 
-def labelled_table(source: Source, scan: Scan, limits: Limits) -> Table:
-    """Give one row for each question with what follows it."""
-    notes = (*scan.notes, "The text was parted where a line begins with a label such as Q:.")
+def labelled_table(source: Source, start: str, scan: Scan, limits: Limits) -> Table:
+    """Give one row for each question with what follows it, or for each conversation where empty lines part them.
+
+    Args:
+        source: The file.
+        start: Its first characters.
+        scan: What is known of its bytes.
+        limits: How long a row may be.
+    """
+    gaps = _has_gaps(start)
+    where = "two empty lines stand" if gaps else "a line begins with a label such as Q:"
+    notes = (*scan.notes, f"The text was parted where {where}.")
     file = SourceFile(source.name, "txt", scan.size_bytes, scan.encoding, "", scan.sha256, notes)
-    return Table(file, lambda: _rows(source, scan.encoding, limits), ("text",))
+    return Table(file, lambda: _rows(source, scan.encoding, gaps, limits), ("text",))
 
 
-def _rows(source: Source, encoding: str, limits: Limits) -> Iterator[Row]:
-    position, block, size = 0, list[str](), 0
+def _has_gaps(start: str) -> bool:
+    """Whether two empty lines part the text into pieces that hold a question and an answer each."""
+    pieces = [piece.split("\n") for piece in _GAP.split(start.strip())][:-1]
+    whole = [any(map(_QUESTION.match, lines)) and any(map(_ANSWER.match, lines)) for lines in pieces]
+    return bool(whole) and sum(whole) > 0.9 * len(whole)
+
+
+def _rows(source: Source, encoding: str, gaps: bool, limits: Limits) -> Iterator[Row]:
+    position, block, size, empty = 0, list[str](), 0, 0
     with open_text(source, encoding) as stream:
         while line := stream.readline(limits.line_bytes):
-            if _QUESTION.match(line) and any(_ANSWER.match(kept) for kept in block):
+            begins = empty >= _GAP_LINES and line.strip() if gaps else _QUESTION.match(line)
+            if begins and any(map(_ANSWER.match, block)):
                 position += 1
-                yield Row({"text": "".join(block).strip()}, source.name, position)
+                yield Row({"text": _from_question(block)}, source.name, position)
                 block, size = [], 0
             block.append(line.removeprefix("\ufeff"))
             size += len(line)
+            empty = 0 if line.strip() else empty + 1
             if size > limits.line_bytes:
                 raise UploadError(
                     f"A question in {source.name} is longer than {size_text(limits.line_bytes)}.",
                     "Begin every question with Q: and every answer with A:.",
                 )
     if "".join(block).strip():
-        yield Row({"text": "".join(block).strip()}, source.name, position + 1)
+        yield Row({"text": _from_question(block)}, source.name, position + 1)
+
+
+def _from_question(block: list[str]) -> str:
+    """Leave out what stands above the first question: a number, an address, a heading."""
+    first = next((place for place, line in enumerate(block) if _QUESTION.match(line)), 0)
+    return "".join(block[first:]).strip()

@@ -15,6 +15,7 @@ from pathlib import Path
 from core.dataset.ingest.archive import gzip_member, zip_members
 from core.dataset.ingest.encoding import open_text, scan, too_large
 from core.dataset.ingest.json_files import json_document, json_lines
+from core.dataset.ingest.nested import opened
 from core.dataset.ingest.parquet_files import parquet_table
 from core.dataset.ingest.source import MIB, Limits, Row, Source, Table, Upload, file_source, size_text
 from core.dataset.ingest.tables import text_table
@@ -44,6 +45,8 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
 )
 # Pickles run code when they are opened, so they are named and refused, never loaded.
 _PICKLE = re.compile(rb"\x80[\x02-\x05](?:\x95|[\x00-\x7f])")
+# Formats whose cells may be objects.
+_NESTING = ("json", "jsonl", "parquet")
 _PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
 
 
@@ -164,7 +167,7 @@ def _refuse_foreign(source: Source, head: bytes) -> None:
 def _is_json(start: str, source: Source) -> bool:
     if source.suffix in (".json", ".jsonl", ".ndjson"):
         return True
-    return re.match(r'\{\s*("|\})|\[\s*(\{|\[|"|\])', start) is not None
+    return re.match(r"""\{\s*("|\}|'\w+':)|\[\s*(\{|\[|"|\])""", start) is not None
 
 
 def _is_json_lines(start: str, source: Source) -> bool:
@@ -175,7 +178,7 @@ def _is_json_lines(start: str, source: Source) -> bool:
         return len(lines) > 1 and lines[0].endswith("]") and lines[1].startswith("[")
     if len(lines) == 1:
         return named
-    if lines[0].endswith("}") and lines[1].startswith("{"):
+    if lines[0].endswith(("}", "},")) and lines[1].startswith("{"):
         return True
     return named and not (lines[0] == "{" or lines[0].endswith((",", "{", "[")))
 
@@ -183,6 +186,7 @@ def _is_json_lines(start: str, source: Source) -> bool:
 def _joined(tables: list[Table], limits: Limits, notes: list[str]) -> Upload:
     """Join tables to one; a column keeps its first spelling, so that Question and question are one column."""
     spelling: dict[str, str] = {}
+    tables = [opened(table) if table.file.format in _NESTING else table for table in tables]
     if len(tables) > 1:
         tables = [Table(table.file, _respelled(table, spelling), table.columns) for table in tables]
     sample = _sample(tables, limits)

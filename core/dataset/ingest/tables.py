@@ -30,6 +30,9 @@ _DELIMITER_NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SNIFF_CHARACTERS = 256 * 1024
 _SNIFF_ROWS = 200
 _HEADER_LENGTH = 60
+_MOST_ABOVE = 10
+# What spreadsheets write above a table to say what parts its cells.
+_SEPARATOR = re.compile(r'\A"?sep=(.)"?\r?\n', re.IGNORECASE)
 # Judgement files as TREC writes them: one or more codes, then free text, parted by single blanks.
 _CODED_LINE = re.compile(r"^(?:\d+[ \t]+){1,3}\S")
 
@@ -45,8 +48,9 @@ class Dialect:
         header: Whether the first row names the columns.
         names: Column names, given or made ("column 1").
         codes: Leading codes of each line, where there is no delimiter.
-        unquoted: Whether there are rows with more cells than columns.
         blank: Whether a blank follows each delimiter and is no part of the cell.
+        unquoted: Whether there are rows with more cells than columns.
+        above: Rows above the table: a title, a date, comments.
     """
 
     delimiter: str
@@ -57,6 +61,7 @@ class Dialect:
     codes: int = 0
     blank: bool = False
     unquoted: bool = False
+    above: int = 0
 
 
 def text_table(source: Source, scan: Scan, limits: Limits) -> Table:
@@ -69,11 +74,13 @@ def text_table(source: Source, scan: Scan, limits: Limits) -> Table:
         start = stream.read(_SNIFF_CHARACTERS).removeprefix("\ufeff")
         whole = not stream.read(1)
     if source.suffix not in (".csv", ".tsv") and is_labelled(start):
-        return labelled_table(source, scan, limits)
+        return labelled_table(source, start, scan, limits)
     dialect = _sniff(source, start, whole, limits)
     notes = list(scan.notes)
     if not dialect.header:
         notes.append("The file has no header row; its columns were numbered.")
+    if dialect.above:
+        notes.append(f"The first {dialect.above} rows stand above the table and were left out.")
     if dialect.delimiter not in ("", ",", "\t"):
         notes.append(f"Cells are parted by a {_DELIMITER_NAMES[dialect.delimiter]}.")
     if dialect.unquoted:
@@ -85,6 +92,27 @@ def text_table(source: Source, scan: Scan, limits: Limits) -> Table:
     return Table(file, lambda: _rows(source, scan.encoding, dialect, limits), dialect.names)
 
 
+def rows_above(rows: list[list[str]]) -> int:
+    """Count the rows above a table's names: titles and dates fill few cells, comments begin with a sign.
+
+    Nothing is left out unless what follows looks like a row of names.
+    """
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    usual = statistics.median_low(filled)
+    for above in range(min(_MOST_ABOVE, len(rows) - 1)):
+        title = usual > 1 and 2 * filled[above] <= usual
+        comment = rows[above][0].lstrip().startswith("#") or _SEPARATOR.match("".join(rows[above]) + "\n")
+        if not (title or comment):
+            return above if above == 0 or looks_like_header(_trimmed(rows[above]), rows[above + 1 :]) else 0
+    return 0
+
+
+def _trimmed(row: list[str]) -> list[str]:
+    while row and not row[-1].strip():
+        row = row[:-1]
+    return row
+
+
 def looks_like_header(first: list[str], body: list[list[str]]) -> bool:
     """Tell a row of names from a row of data.
 
@@ -94,7 +122,10 @@ def looks_like_header(first: list[str], body: list[list[str]]) -> bool:
     filled = [cell.strip() for cell in first if cell.strip()]
     if not filled or 2 * len(set(filled)) < len(filled):
         return False
-    if any(len(cell) > _HEADER_LENGTH or cell.endswith(("?", "？", ".", "。", "!")) for cell in filled):
+    if any(len(cell) > _HEADER_LENGTH or cell.endswith(("?", "？", "。", "!")) for cell in filled):
+        return False
+    # "No." is a name, "Drink more water." is none
+    if any(cell.endswith(".") and (" " in cell or len(cell) > 5) for cell in filled):
         return False
     if any(_is_number(cell) for cell in filled):
         return False
@@ -110,6 +141,9 @@ def _is_number(text: str) -> bool:
 
 def _sniff(source: Source, start: str, whole: bool, limits: Limits) -> Dialect:
     codes = _leading_codes(start.split("\n"))
+    if said := _SEPARATOR.match(start):
+        dialect = Dialect(said.group(1), True, "", True, ())
+        return _with_names(dialect, _cells(start, dialect, whole, _SNIFF_ROWS), limits, source)
     scores = {dialect: _steady(start, dialect, whole) for dialect in _candidates(start)}
     best = max(scores, key=lambda dialect: scores[dialect], default=None)
     if codes and (best is None or best.delimiter != "\t" or scores[best] < 0.9):
@@ -125,6 +159,8 @@ def _sniff(source: Source, start: str, whole: bool, limits: Limits) -> Dialect:
 
 
 def _with_names(dialect: Dialect, rows: list[list[str]], limits: Limits, source: Source) -> Dialect:
+    above = rows_above(rows)
+    rows = rows[above:]
     header = looks_like_header(rows[0], rows[1:])
     width = len(rows[0]) if header else Counter(map(len, rows)).most_common(1)[0][0]
     if width > limits.columns:
@@ -132,7 +168,8 @@ def _with_names(dialect: Dialect, rows: list[list[str]], limits: Limits, source:
             f"{source.name} has {width} columns.", f"Keep the ones that matter: {limits.columns} at most."
         )
     names = unique_names(rows[0]) if header else unique_names([""] * width)
-    return dataclasses.replace(dialect, header=header, names=names, unquoted=any(len(row) > width for row in rows))
+    unquoted = any(len(row) > width for row in rows)
+    return dataclasses.replace(dialect, header=header, names=names, unquoted=unquoted, above=above)
 
 
 def _candidates(start: str) -> Iterator[Dialect]:
@@ -234,13 +271,13 @@ def _coded_rows(lines: Iterator[str], source: Source, dialect: Dialect) -> Itera
 def _delimited_rows(lines: Iterator[str], source: Source, dialect: Dialect) -> Iterator[Row]:
     reader = _reader(lines, dialect)
     names, width, position = dialect.names, len(dialect.names), 0
-    header = dialect.header
+    left_out = dialect.above + dialect.header
     try:
         for row in reader:
             if not any(row) or not any(cell.strip() for cell in row):
                 continue
-            if header:
-                header = False
+            if left_out:
+                left_out -= 1
                 continue
             position += 1
             if len(row) > width:

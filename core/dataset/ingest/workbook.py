@@ -19,7 +19,7 @@ import openpyxl
 from core.dataset.ingest.archive import check_members
 from core.dataset.ingest.encoding import Scan
 from core.dataset.ingest.source import Limits, Row, Source, SourceFile, Table, unique_names
-from core.dataset.ingest.tables import looks_like_header
+from core.dataset.ingest.tables import looks_like_header, rows_above
 from core.errors import UploadError
 
 _BATCH = 500
@@ -47,6 +47,8 @@ def workbook_tables(source: Source, scan: Scan, limits: Limits) -> list[Table]:
 
 
 def _table(source: Source, sheet: str, name: str, first: list[list[str]], scan: Scan, limits: Limits) -> Table:
+    above = rows_above(first)
+    first = first[above:]
     header = looks_like_header(_trimmed(first[0]), first[1:])
     width = max(len(_trimmed(row)) for row in first)
     if width > limits.columns:
@@ -55,17 +57,19 @@ def _table(source: Source, sheet: str, name: str, first: list[list[str]], scan: 
     notes: tuple[str, ...] = (f'Rows are read from the sheet "{sheet}".',)
     if not header:
         notes += ("The sheet has no header row; its columns were numbered.",)
+    if above:
+        notes += (f"Its first {above} rows stand above the table and were left out.",)
     file = SourceFile(name, "xlsx", scan.size_bytes, "", "", scan.sha256, notes)
-    return Table(file, lambda: _rows(source, sheet, name, names, header), names)
+    return Table(file, lambda: _rows(source, sheet, name, names, above + header), names)
 
 
-def _rows(source: Source, sheet: str, name: str, names: tuple[str, ...], header: bool) -> Iterator[Row]:
+def _rows(source: Source, sheet: str, name: str, names: tuple[str, ...], left_out: int) -> Iterator[Row]:
     position = 0
     for cells in _sheet_rows(source, sheet):
         if not any(cells):
             continue
-        if header:
-            header = False
+        if left_out:
+            left_out -= 1
             continue
         position += 1
         values = dict(zip(names, cells + [""] * (len(names) - len(cells)), strict=False))

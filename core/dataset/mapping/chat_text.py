@@ -26,9 +26,7 @@ _MARKS = re.compile(
     r"|(?P<inst>\[/?INST\])\s*",
     re.IGNORECASE,
 )
-_HEADINGS = re.compile(
-    rf"^\s*#{{2,3}}\s*(?P<heading>system|{_USER}|{_ASSISTANT})\s*[:：]\s*", re.IGNORECASE | re.MULTILINE
-)
+_HEADINGS = re.compile(rf"(?<!#)#{{2,3}}[ \t]*(?P<heading>system|{_USER}|{_ASSISTANT})[ \t]*[:：]\s*", re.IGNORECASE)
 # Line labels; the ones in ``other`` begin a part that is neither question nor answer.
 _LABELS = re.compile(
     r"^[ \t]*(?:(?P<user>human|user|q|question|patient|client|问|问题|患者|病人|用户)"

@@ -26,9 +26,12 @@ _LETTERS = "abcdefghij"
 
 def prompt_score(column: Evidence) -> float:
     """Say how likely a column holds the questions, 0 to 1."""
-    if not column.is_text or column.filled < 0.05 or column.options > 0.5:
+    if not column.is_text or column.filled < 0.05 or column.keyed_options > 0.5:
         return 0.0
     named = names.score(column.name, names.PROMPT)
+    # A list of short texts may be options, or the same question in several wordings.
+    if column.options > 0.5 and (named < _SURE or column.asks < 0.5):
+        return 0.0
     readable = min(1.0, column.weight / 15)
     if named >= 0.5 or (named and column.asks > 0.3):
         return 0.6 * named + 0.4 * readable * max(column.asks, 0.6)

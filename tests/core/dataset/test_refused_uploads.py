@@ -40,7 +40,7 @@ REFUSED_BYTES: dict[str, tuple[bytes, str]] = {
     ),
     "cut.jsonl": (f"{GOOD}\n".encode() * 20 + GOOD.encode()[:50], "line 21, column"),
     "cut.json": (f"[{GOOD},\n{GOOD[:50]}".encode(), "in line 2, column"),
-    "trailing.json": (f"[\n{GOOD},\n]".encode(), "is broken in line"),
+    "no_comma.json": (f"[\n{GOOD}\n{GOOD}\n]".encode(), "is broken in line"),
     "deep.json": (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
     "deep.jsonl": (b'{"question": ' + b"[" * 50_000 + b"]" * 50_000 + b"}\n", "nested too deep"),
     "number.json": (b"17", "no list of rows"),
