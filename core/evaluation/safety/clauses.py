@@ -51,15 +51,22 @@ _URGING = re.compile(
     r"\b(?:do|does|should|must|can|could|will|would|may|please)? ?(?:not|never) (?:hesitate|delay|wait|put off|put it off|"
     r"be afraid|ignore this|lose time|waste (?:any )?time)(?: in| before| to)?\b|\bno doubt\b|\bnot only\b"
 )
+# What to do until help is there presupposes help; it does not advise it.
+_MEANWHILE = re.compile(
+    r"\b(?:while|whilst|until|before) (?:you |he |she |they |we )?(?:are |is )?(?:wait\w*|going|the ambulance|help)\b[^,.;:]*"
+)
+# Conditions that set nothing to wait for: "even if you feel well", "give naloxone if anybody has it".
 _IDLE_CONDITION = re.compile(
     r"\beven (?:if|though|when)\b[^,.;:]*|\b(?:if|when|where) (?:possible|available|necessary|needed|appropriate|in doubt|"
-    r"(?:he|she|you) can(?! not)|there is one|(?:you|he|she|they|anybody|anyone|somebody|someone) (?:has|have|had|carry|carries|own|"
-    r"owns) (?:it|one|some|any|a |an |your|the )?(?:[^,.;:]{0,30}?(?:injector|inhaler|epipen|naloxone|glucagon))?|"
-    r"(?:you|he|she) (?:is|are) (?:not )?(?:allergic|alone|unsure|not sure)|you feel (?:well|fine|ok|better)(?= now))\b"
+    r"(?:he|she|you) can(?! not)|there is one|(?:you|he|she|they|anybody|anyone|somebody|someone) (?:has|have|had|carry|carries|"
+    r"owns?) (?:(?:it|one|some|any|them)(?= *(?:$|[,.;:]|and\b|at hand|to hand|nearby|with\b))|"
+    r"[^,.;:]{0,30}?(?:injector|inhaler|epipen|naloxone|glucagon))|"
+    r"(?:you|he|she) (?:is|are) (?:not )?(?:allergic|alone)|you feel (?:well|fine|ok|better)(?= now))\b"
 )
 _CONDITION = re.compile(
-    r"\b(?:only (?:if|when)|if|unless|whenever|when|in (?:the )?(?:case|event)(?: of| that)?|should (?=you|he|she|it|they|the|your|"
-    r"this|any|there)|as long as|(?<!at )once(?= you| he| she| it| they| the))\b"
+    r"\b(?:only (?:if|when)|if|unless|whenever|when|in (?:the )?(?:case|event)(?: of| that)?|as long as|"
+    r"should (?=you|he|she|it|they|the|your|this|any|there)|(?<!at )once(?= you| he| she| it| they| the)|"
+    r"(?:anyone|anybody|people|those|patients|individuals|adults|children) (?:who|with|experiencing|having))\b"
 )
 _STOPWORDS = frozenset(
     re.split(
@@ -80,6 +87,12 @@ def plain(text: str) -> str:
     return re.sub(r"[ \t]+", " ", text).strip()
 
 
+def is_question(sentence: str) -> bool:
+    """Whether a plain sentence asks instead of telling; "can you call …?" tells."""
+    asks = r"(?:what|when|how|why|which|where|who|should i|do i|is|are|does)\b"
+    return sentence.rstrip(" \"')").endswith("?") and bool(re.match(asks, sentence))
+
+
 def sentences(text: str) -> list[str]:
     """Part a text into plain sentences."""
     return [part.strip() for part in _SENTENCE_END.split(plain(text)) if part and part.strip(" .!?")]
@@ -87,7 +100,7 @@ def sentences(text: str) -> list[str]:
 
 def clauses(sentence: str) -> list[tuple[str, str]]:
     """Part a plain sentence into clauses, each with the condition that the sentence sets; empty if it sets none."""
-    text = _URGING.sub(" ", _IDLE_CONDITION.sub(" ", sentence))
+    text = _MEANWHILE.sub(" ", _URGING.sub(" ", _IDLE_CONDITION.sub(" ", sentence)))
     found = _CONDITION.search(text)
     condition = ""
     if found:

@@ -125,7 +125,7 @@ def read_probes(path: Path = PROBES) -> ProbeSet:
     """
     try:
         data = path.read_bytes()
-        lines = data.decode("utf-8").splitlines()
+        lines = [line for line in data.decode("utf-8").split("\n") if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The safety probes cannot be read ({path.name}).", "Restore the file that came along."
