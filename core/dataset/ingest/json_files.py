@@ -126,7 +126,8 @@ def _meant(text: str, whole: bool) -> Any:
         while place < len(text):
             value, place = decoder.raw_decode(text, place)
             values.append(value)
-            place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr] - it matches nothing, too
+            between = _BETWEEN.match(text, place)
+            place = between.end() if between else place
     except (ValueError, RecursionError):
         return None
     if len(values) == 1:
@@ -200,9 +201,9 @@ def _rows(name: str, values: Iterator[Any]) -> Iterator[Row]:
 def _load(source: Source, encoding: str) -> Any:
     with source.open() as stream:
         data = stream.read()
-    if encoding != "utf-8":
-        return parse(data.decode(encoding, "replace"), source.name)
-    return parse(data, source.name)
+    value = parse(data if encoding == "utf-8" else data.decode(encoding, "replace"), source.name)
+    # Some write JSON twice: a text that holds the document.
+    return parse(value, source.name) if isinstance(value, str) and value.lstrip().startswith(("[", "{")) else value
 
 
 def _utf8(source: Source, encoding: str) -> IO[Any]:

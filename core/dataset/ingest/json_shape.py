@@ -6,6 +6,7 @@
     nested    {"questions": [row, …], …}        paths (("questions",),), one path for each list of rows
     keyed     {"123": row, "124": row, …}       the key becomes the column ``key``
     columns   {"question": [cell, …], …}
+    split     {"columns": ["question", …], "data": [[cell, …], …]}
     squad     [{"paragraphs": [{"context", "qas"}]}]    one row for each question
     folded    [{"topic": …, "faqs": [row, …]}]          one row for each inner one, with what stands around it
     pairs     {"question?": "answer", …}            columns ``key`` and ``value``
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["list", "keyed", "columns", "squad", "pairs", "single"]
+Kind = Literal["list", "keyed", "columns", "split", "squad", "pairs", "single"]
 _LOOK = 50
 _DEEPEST = 6
 _FOLDS = 3
@@ -118,6 +119,10 @@ def rows_of(document: Any, shape: Shape) -> Iterator[Any]:
                 yield from expand(value, shape, key)
         elif shape.kind == "columns":
             yield from _transposed(place)
+        elif shape.kind == "split":
+            yield from (
+                dict(zip(place["columns"], cells, strict=False)) for cells in place["data"] if isinstance(cells, list)
+            )
         elif shape.kind == "pairs":
             yield from ({"key": key, "value": value} for key, value in place.items())
         elif shape.kind == "single":
@@ -144,8 +149,10 @@ def _find(value: Any, path: tuple[str, ...]) -> Shape | None:
         return _find_in_list(value, path)
     if not isinstance(value, dict) or not value or len(path) > _DEEPEST:
         return None
-    if _is_keyed(value):
+    if _is_keyed(value) or _is_keyed_turns(value):
         return Shape("keyed", (path,), ("Rows are kept under their ids.",))
+    if _is_split(value):
+        return Shape("split", (path,), ("The file keeps the names of the columns apart from the rows.",))
     if _is_columns(value):
         return Shape("columns", (path,), ("The file keeps one list for each column.",))
     if _is_pairs(value):
@@ -226,6 +233,17 @@ def _is_keyed(value: dict[str, Any]) -> bool:
     return len(set.intersection(*names)) >= max(1, 0.5 * max(map(len, names))) and not _is_columns(value)
 
 
+def _is_keyed_turns(value: dict[str, Any]) -> bool:
+    """Whether every value is a conversation: {"1": [{"role": …}, …], "2": […]}."""
+    items = list(value.values())[:_LOOK]
+    filled = all(isinstance(item, list) and item and all(isinstance(turn, dict) for turn in item) for item in items)
+    return len(value) > 1 and filled and all(_is_turn(item[0]) for item in items)
+
+
+def _is_turn(item: dict[str, Any]) -> bool:
+    return any(key in item for key in ("role", "from", "speaker")) and len(item) <= 4
+
+
 def _is_wrapped(items: list[dict[str, Any]]) -> bool:
     """Whether every item is one object under one and the same name: {"1": {"qa": {…}}, "2": {"qa": {…}}}."""
     names = {tuple(item) for item in items}
@@ -246,6 +264,16 @@ def _is_columns(value: dict[str, Any]) -> bool:
         same = len(set(keys)) == 1 and all(key.isdecimal() for key in keys[0])
         return plain and same and len(items) <= len(keys[0]) + 20
     return False
+
+
+def _is_split(value: dict[str, Any]) -> bool:
+    """Whether the object holds names and rows as pandas writes them with orient="split"."""
+    names, rows = value.get("columns"), value.get("data")
+    if not isinstance(names, list) or not isinstance(rows, list) or not names or not rows:
+        return False
+    return all(isinstance(name, str) for name in names) and all(
+        isinstance(row, list) and len(row) == len(names) for row in rows[:_LOOK]
+    )
 
 
 def _is_pairs(value: dict[str, Any]) -> bool:

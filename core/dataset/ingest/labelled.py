@@ -15,10 +15,12 @@ from core.dataset.ingest.source import Limits, Row, Source, SourceFile, Table, s
 from core.errors import UploadError
 
 _QUESTION = re.compile(
-    r"[ \t#*]*(?:q|question|human|user|patient|prompt|frage|问|问题|患者)[ \t]*\d*[ \t*]*[:：]", re.IGNORECASE
+    r"[ \t#*>]*(?:\d+[.)][ \t]*)?[*]*(?:q|question|human|user|patient|prompt|frage|问|问题|患者)[ \t]*\d*[ \t*]*[:：]",
+    re.IGNORECASE,
 )
 _ANSWER = re.compile(
-    r"[ \t#*]*(?:a|answer|assistant|ai|doctor|response|antwort|答|答案|回答|医生)[ \t]*\d*[ \t*]*[:：]", re.IGNORECASE
+    r"[ \t#*>]*(?:\d+[.)][ \t]*)?[*]*(?:a|answer|assistant|ai|doctor|response|antwort|答|答案|回答|医生)[ \t]*\d*[ \t*]*[:：]",
+    re.IGNORECASE,
 )
 _LEAST_PAIRS = 2
 _GAP = re.compile(r"\n[ \t\r]*\n[ \t\r]*\n\s*")

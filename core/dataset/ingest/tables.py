@@ -26,6 +26,8 @@ from core.dataset.ingest.source import Limits, Row, Source, SourceFile, Table, u
 from core.errors import UploadError
 
 DELIMITERS = (",", "\t", ";", "|")
+# The line below the names of a Markdown table.
+_RULE = re.compile(r"\s*:?-*:?\s*")
 _DELIMITER_NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SNIFF_CHARACTERS = 256 * 1024
 _SNIFF_ROWS = 200
@@ -276,8 +278,8 @@ def _delimited_rows(lines: Iterator[str], source: Source, dialect: Dialect) -> I
         for row in reader:
             if not any(row) or not any(cell.strip() for cell in row):
                 continue
-            if left_out:
-                left_out -= 1
+            if left_out or (dialect.delimiter == "|" and all(map(_RULE.fullmatch, row))):
+                left_out -= left_out > 0
                 continue
             position += 1
             if len(row) > width:

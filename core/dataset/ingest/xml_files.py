@@ -48,8 +48,13 @@ def xml_table(source: Source, scan: Scan, limits: Limits) -> Table:
     Raises:
         UploadError: if the XML is broken, defended against, or holds nothing that repeats.
     """
-    leaves, parents = _census(source, limits)
-    answers = {tag for tag in leaves if _fold(tag) in _ANSWERS}
+    inline = _INLINE
+    leaves, parents = _census(source, limits, inline)
+    if any(_fold(tag) == "q" for tag in leaves):
+        # <a> is a link in a text, but the answer beside <q>
+        inline = _INLINE - {"a"}
+        leaves, parents = _census(source, limits, inline)
+    answers = {tag for tag in leaves if _fold(tag) in _ANSWERS or (_fold(tag) == "a" and "a" not in inline)}
     record = "" if answers else _record_tag(parents)
     if not answers and not record:
         raise UploadError(
@@ -57,7 +62,7 @@ def xml_table(source: Source, scan: Scan, limits: Limits) -> Table:
             "Give elements such as <QAPair><Question>…</Question><Answer>…</Answer></QAPair>.",
         )
     file = SourceFile(source.name, "xml", scan.size_bytes, scan.encoding, "", scan.sha256)
-    return Table(file, lambda: _rows(source, limits, answers, record))
+    return Table(file, lambda: _rows(source, limits, _Plan(answers, record, inline)))
 
 
 def _fold(tag: str) -> str:
@@ -92,7 +97,7 @@ def _events(source: Source, limits: Limits) -> Iterator[tuple[str, Element]]:
             raise UploadError(f"{source.name} names an encoding that is not its own.", "Save it as UTF-8.") from error
 
 
-def _census(source: Source, limits: Limits) -> tuple[Counter[str], dict[str, Counter[str]]]:
+def _census(source: Source, limits: Limits, inline: frozenset[str]) -> tuple[Counter[str], dict[str, Counter[str]]]:
     """Count the elements that hold text only, and for each other element which children it has."""
     leaves: Counter[str] = Counter()
     parents: dict[str, Counter[str]] = {}
@@ -102,8 +107,9 @@ def _census(source: Source, limits: Limits) -> tuple[Counter[str], dict[str, Cou
             open_tags.append((element.tag, []))
             continue
         tag, children = open_tags.pop()
+        named = len(element.attrib) > 1
         element.clear()
-        if _name(tag).lower() in _INLINE:
+        if _name(tag).lower() in inline:
             continue
         if open_tags:
             open_tags[-1][1].append(tag)
@@ -112,6 +118,9 @@ def _census(source: Source, limits: Limits) -> tuple[Counter[str], dict[str, Cou
             parents[tag].update(set(children))
         else:
             leaves[tag] += 1
+            if named:
+                # a row whose cells are attributes
+                parents.setdefault(tag, Counter()).update(("", "first", "second"))
     return leaves, parents
 
 
@@ -121,23 +130,32 @@ def _record_tag(parents: dict[str, Counter[str]]) -> str:
     return max(usable, key=lambda tag: usable[tag], default="")
 
 
-def _rows(source: Source, limits: Limits, answers: set[str], record: str) -> Iterator[Row]:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which elements are answers, or else rows, and which belong to the text around them."""
+
+    answers: set[str]
+    record: str
+    inline: frozenset[str]
+
+
+def _rows(source: Source, limits: Limits, plan: _Plan) -> Iterator[Row]:
     frames: list[_Frame] = []
     position = 0
     for event, element in _events(source, limits):
-        if _name(element.tag).lower() in _INLINE and frames:
+        if _name(element.tag).lower() in plan.inline and frames:
             continue
         if event == "start":
             if frames:
                 frames[-1].has_children = True
             frames.append(_Frame(element.tag, _attributes(element)))
             continue
-        for values in _close(frames, element, answers, record):
+        for values in _close(frames, element, plan):
             position += 1
             yield Row(values, source.name, position)
 
 
-def _close(frames: list[_Frame], element: Element, answers: set[str], record: str) -> Iterator[dict[str, str]]:
+def _close(frames: list[_Frame], element: Element, plan: _Plan) -> Iterator[dict[str, str]]:
     """Close the innermost element: a text joins its parent, an answer waits there, a finished element gives its rows."""
     frame = frames.pop()
     parent = frames[-1] if frames else None
@@ -149,18 +167,21 @@ def _close(frames: list[_Frame], element: Element, answers: set[str], record: st
             around |= outer.values
         for answer in frame.answers:
             yield {**around, **frame.values, **answer}
-        if frame.tag == record:
+        if frame.tag == plan.record:
             yield {**around, **frame.values}
         if parent is None:
             return
-        parent.gave_rows |= frame.gave_rows or bool(frame.answers) or frame.tag == record
+        parent.gave_rows |= frame.gave_rows or bool(frame.answers) or frame.tag == plan.record
         if not parent.gave_rows:
             _merge(parent.values, frame.values)
         return
     values = {**frame.values, _name(frame.tag): text}
     if parent is None:
         return
-    if frame.tag in answers:
+    if frame.tag == plan.record:
+        yield values
+        parent.gave_rows = True
+    elif frame.tag in plan.answers:
         parent.answers.append(values)
     else:
         _merge(parent.values, values)

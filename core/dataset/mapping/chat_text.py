@@ -29,9 +29,9 @@ _MARKS = re.compile(
 _HEADINGS = re.compile(rf"(?<!#)#{{2,3}}[ \t]*(?P<heading>system|{_USER}|{_ASSISTANT})[ \t]*[:：]\s*", re.IGNORECASE)
 # Line labels; the ones in ``other`` begin a part that is neither question nor answer.
 _LABELS = re.compile(
-    r"^[ \t]*(?:(?P<user>human|user|q|question|patient|client|问|问题|患者|病人|用户)"
+    r"^[ \t#*>]*(?:\d+[.)][ \t]*)?[*]*(?:(?P<user>human|user|q|question|patient|client|问|问题|患者|病人|用户)"
     r"|(?P<assistant>assistant|ai|bot|a|answer|doctor|physician|chatbot|response|答|答案|回答|医生|助手)"
-    r"|(?P<other>url|source|link|reference|references))[ \t]*\d*[ \t]*[:：][ \t]*",
+    r"|(?P<other>url|source|link|reference|references))[ \t]*\d*[ \t*]*[:：][ \t*]*",
     re.IGNORECASE | re.MULTILINE,
 )
 # Within a line only whole words count, and only in a text that begins with one.
@@ -108,7 +108,9 @@ def _role(mark: re.Match[str]) -> Role | None:
 
 
 def _clean(text: str) -> str:
-    return _ENDS.sub("", text).strip()
+    text = _ENDS.sub("", text).strip()
+    # what is left of **Question: …** when its beginning went with the label
+    return text[:-2].rstrip() if text.endswith("**") and text.count("**") % 2 else text
 
 
 def _joined(turns: list[Turn]) -> list[Turn]:

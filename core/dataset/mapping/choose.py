@@ -13,7 +13,7 @@ from core.dataset.ingest import Upload
 from core.dataset.mapping import names
 from core.dataset.mapping.evidence import Evidence, is_empty
 from core.dataset.mapping.model import CHOICE_ROLES, ColumnMapping
-from core.dataset.mapping.options import options_of, resolve
+from core.dataset.mapping.options import bare_mark, options_of, resolve
 from core.dataset.mapping.turns import all_text, plain_text, unpacked
 
 _SURE = 0.8
@@ -65,6 +65,7 @@ def question_and_answer(upload: Upload, columns: Mapping[str, Evidence]) -> Colu
     if alpaca is not None:
         return alpaca
     _rescue(columns, prompts, responses)
+    _rescue_answers(columns, prompts, responses)
     pairs = [
         (prompts[p] + responses[r], p, r) for p in prompts for r in responses if p != r and prompts[p] and responses[r]
     ]
@@ -102,6 +103,23 @@ def _rescue(columns: Mapping[str, Evidence], prompts: dict[str, float], response
     ]
     if len(others) == 1:
         prompts[others[0]] = _ENOUGH
+
+
+def _rescue_answers(columns: Mapping[str, Evidence], prompts: Mapping[str, float], responses: dict[str, float]) -> None:
+    """A clear question column and one other column of sentences that ask nothing: they are the answers."""
+    asking = [name for name, found in prompts.items() if found >= _ENOUGH and columns[name].asks > 0.5]
+    if len(asking) != 1 or max(responses.values()) >= _ENOUGH - 0.05:
+        return
+    about = (names.CONTEXT, names.TOPIC, names.EXPLANATION, names.PROMPT, names.SYSTEM)
+    others = [
+        name
+        for name, column in columns.items()
+        if name not in asking and column.is_text and column.filled > 0.5 and column.distinct > 0.5
+        if column.weight >= 20 and (column.words >= 4 or column.weight >= 30) and column.asks < 0.3
+        if column.chats < 0.3 and max(names.score(name, words) for words in about) < 0.25
+    ]
+    if len(others) == 1:
+        responses[others[0]] = _ENOUGH
 
 
 def _alpaca(columns: Mapping[str, Evidence], responses: Mapping[str, float]) -> ColumnMapping | None:
@@ -263,7 +281,9 @@ def row_options(values: Mapping[str, Any], options: Sequence[str], single: str) 
 
 def _first_index(name: str, cells: Sequence[Any], sets: Sequence[Sequence[str]]) -> int:
     """Tell from the numbers that occur whether they count from 0 or from 1."""
-    numbers = {int(float(text)) for cell in cells if re.fullmatch(r"\d+(\.0)?", text := plain_text(cell).strip())}
+    numbers = {
+        int(float(text)) for cell in cells if re.fullmatch(r"\d+(\.0)?", text := bare_mark(plain_text(cell).strip()))
+    }
     if not numbers or 0 in numbers:
         return 0
     most = max(map(len, sets), default=0)

@@ -16,7 +16,7 @@ from core.dataset.mapping import names
 from core.dataset.mapping.choose import multiple_choice, question_and_answer, squad
 from core.dataset.mapping.evidence import Evidence, gather, is_empty
 from core.dataset.mapping.model import KINDS, ROLES, ColumnMapping, Kind
-from core.dataset.mapping.turns import is_sharegpt, plain_text, turns_of
+from core.dataset.mapping.turns import is_alternating, is_sharegpt, plain_text, turns_of
 from core.errors import UploadError
 
 _MOSTLY = 0.6
@@ -49,6 +49,7 @@ def detect(upload: Upload) -> ColumnMapping:
         or _dialogue_note(columns)
         or question_and_answer(upload, columns)
         or _marked_text(columns)
+        or _alternating(upload, columns)
     )
     if found is None:
         raise _refusal(columns)
@@ -146,6 +147,19 @@ def _marked_text(columns: Mapping[str, Evidence]) -> ColumnMapping | None:
         return None
     reason = f"{best.chats:.0%} of the texts in “{best.name}” hold marks that part the question from the answer."
     return ColumnMapping("text_with_chat_tokens", {"text": best.name}, round(0.3 + 0.65 * best.chats, 2), reason)
+
+
+def _alternating(upload: Upload, columns: Mapping[str, Evidence]) -> ColumnMapping | None:
+    """One column of lists in which question and answer take turns without a label."""
+    for column in columns.values():
+        cells = [row.values[column.name] for row in upload.sample if not is_empty(row.values.get(column.name))]
+        if column.lists < _MOSTLY or column.asks < _MOSTLY or column.options > 0.5 and column.weight < 25:
+            continue
+        share = sum(map(is_alternating, cells)) / len(cells)
+        if share > 0.9:
+            reason = f"The lists in “{column.name}” begin with a question, and an even number of texts take turns."
+            return ColumnMapping("messages", {"messages": column.name}, round(0.6 * share, 2), reason)
+    return None
 
 
 def _extras(columns: Mapping[str, Evidence], taken: set[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ It does not know: contents.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 PROMPT: Mapping[str, float] = {
@@ -18,18 +19,38 @@ PROMPT: Mapping[str, float] = {
     **dict.fromkeys(("patient", "body", "message", "post", "case"), 0.5),
     **dict.fromkeys(("title", "subject", "description"), 0.3),
     **dict.fromkeys(("frage", "pregunta", "domanda", "pergunta", "vraag", "вопрос", "問題", "问题", "提问", "问"), 1.0),
-    **dict.fromkeys(("患者", "質問", "病人提问", "질문", "प्रश्न", "سؤال", "指令"), 0.9),
+    **dict.fromkeys(("患者", "質問", "病人提问", "질문", "प्रश्न", "سؤال", "السؤال", "指令"), 0.9),
+    **dict.fromkeys(("pytanie", "soru", "hỏi", "fråga", "spørgsmål", "spørsmål", "kysymys", "kérdés", "otázka"), 1.0),
+    **dict.fromkeys(("întrebare", "ερώτηση", "питання", "คำถาม", "pertanyaan", "patientenfrage"), 1.0),
 }
-RESPONSE: Mapping[str, float] = {
+RESPONSE: dict[str, float] = {
     **dict.fromkeys(("response", "responses", "answer", "answers", "output", "completion", "reply"), 1.0),
     **dict.fromkeys(("assistant", "chosen", "bot", "gpt", "solution", "atext"), 0.85),
     **dict.fromkeys(("a", "doctor", "physician", "target", "advice", "expected"), 0.65),
     **dict.fromkeys(("conclusion", "content", "text", "result"), 0.3),
     **dict.fromkeys(("antwort", "respuesta", "réponse", "reponse", "risposta", "resposta", "antwoord", "ответ"), 1.0),
     **dict.fromkeys(
-        ("答案", "回答", "回复", "答", "答复", "医生", "輸出", "输出", "답변", "उत्तर", "إجابة", "جواب"), 1.0
+        (
+            "答案",
+            "回答",
+            "回复",
+            "答",
+            "答复",
+            "医生",
+            "輸出",
+            "输出",
+            "답변",
+            "उत्तर",
+            "إجابة",
+            "جواب",
+            "الجواب",
+            "الإجابة",
+        ),
+        1.0,
     ),
 }
+RESPONSE |= dict.fromkeys(("odpowiedź", "cevap", "yanıt", "lời", "svar", "vastaus", "válasz", "odpověď"), 1.0)
+RESPONSE |= dict.fromkeys(("răspuns", "απάντηση", "відповідь", "คำตอบ", "jawaban"), 1.0)
 NOTE: Mapping[str, float] = {
     **dict.fromkeys(("note", "summary", "soap", "soapnote", "notes"), 1.0),
     **dict.fromkeys(("report", "letter", "assessment", "documentation", "transcript"), 0.7),
@@ -77,10 +98,14 @@ _BETTER = frozenset(_BETTER_WORDS.split())
 _WORSE = frozenset(_WORSE_WORDS.split())
 
 
+# Vowel signs of Indian and Thai scripts are parts of words, too.
+_WORD = re.compile(r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0e31-\u0e4e])+")
+
+
 def words(name: str) -> list[str]:
     """Part a column's name into lower-case words: ``Free_form_answer``, ``answerText``, ``Focus (Drug)``."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
-    return re.findall(r"[^\W_]+", spaced.casefold())
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
+    return _WORD.findall(spaced.casefold())
 
 
 def score(name: str, role: Mapping[str, float]) -> float:

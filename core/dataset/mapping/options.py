@@ -18,6 +18,10 @@ LETTERS = "ABCDEFGHIJ"
 _KEY = re.compile(r"\(?([A-Ja-j])\)?|(?:op|option|choice|answer)[ _]?([A-Ja-j1-9])", re.IGNORECASE)
 _INLINE = re.compile(r"(?:^|[\s;|])\(?([A-J])[.)、:：]\s*|^\s*([A-J])\s+", re.MULTILINE)
 _ANSWER_LETTER = re.compile(r"\(?\s*([A-Ja-j])\s*\)?[.、:：)]?(?:\s.*)?", re.DOTALL)
+# "Option 2", "Answer: (B)": the mark alone counts.
+_MARKED = re.compile(
+    r"(?:the )?(?:correct )?(?:option|choice|answer|ans|opt|op)[ _.:#-]*\(?([A-Ja-j]|\d{1,2})\)?\.?", re.IGNORECASE
+)
 _ITEM_TEXT = ("text", "atext", "option", "content", "value", "answer")
 
 
@@ -49,7 +53,7 @@ def resolve(value: Any, options: Sequence[str], first_index: int = 0) -> int | N
         value = value[0] if len(value) == 1 else ""
     if isinstance(value, bool) or value is None:
         return None
-    text = plain_text(value).strip()
+    text = bare_mark(plain_text(value).strip())
     if isinstance(value, (int, float)) or text.isdecimal():
         exact = [place for place, option in enumerate(options) if option.strip() == text]
         place = int(float(text)) - first_index
@@ -64,6 +68,12 @@ def resolve(value: Any, options: Sequence[str], first_index: int = 0) -> int | N
         place = LETTERS.index(letter.group(1).upper())
         return place if place < len(options) else None
     return None
+
+
+def bare_mark(text: str) -> str:
+    """Give the letter or number that "Option 2" names; any other text as it is."""
+    marked = _MARKED.fullmatch(text)
+    return marked.group(1) if marked else text
 
 
 def lettered(options: Sequence[str]) -> str:

@@ -16,8 +16,8 @@ from core.dataset.mapping.chat_text import Turn, has_marks, split_turns
 from core.dataset.mapping.choose import row_options, squad_answer
 from core.dataset.mapping.model import ColumnMapping, Skipped
 from core.dataset.mapping.options import lettered, resolve
-from core.dataset.mapping.turns import all_text, plain_text, turns_of
-from core.records import Message, Record
+from core.dataset.mapping.turns import all_text, is_alternating, plain_text, turns_of, unpacked
+from core.records import Message, Record, Role
 
 # What the model is asked to do with a transcript; without it the answer would not fit any question.
 NOTE_REQUEST = "Write the clinical note for this conversation."
@@ -88,7 +88,11 @@ def _prompt_response(values: Mapping[str, Any], mapping: ColumnMapping) -> list[
 
 
 def _messages(values: Mapping[str, Any], mapping: ColumnMapping) -> list[Turn]:
-    turns = turns_of(values.get(mapping.columns["messages"], ""))
+    cell = values.get(mapping.columns["messages"], "")
+    turns = turns_of(cell)
+    if not turns and is_alternating(cell):
+        roles: tuple[Role, Role] = ("user", "assistant")
+        turns = [(roles[place % 2], text.strip()) for place, text in enumerate(unpacked(cell))]
     if not turns:
         raise _Unusable("has no conversation of user and assistant")
     return _conversation(turns)

@@ -57,6 +57,13 @@ def is_sharegpt(value: Any) -> bool:
     return isinstance(opened, list) and bool(opened) and isinstance(opened[0], dict) and "from" in opened[0]
 
 
+def is_alternating(value: Any) -> bool:
+    """Whether a cell is a list of texts without labels that could be question and answer in turns."""
+    opened = unpacked(value)
+    texts = isinstance(opened, list) and len(opened) > 1 and all(isinstance(item, str) for item in opened)
+    return texts and len(opened) % 2 == 0 and not split_turns("\n".join(opened))
+
+
 def turns_of(value: Any) -> list[Turn]:
     """Give the turns of a cell; neighbouring turns of one speaker are joined. Empty if it holds none."""
     opened = unpacked(value)

@@ -5,150 +5,36 @@ The detection knows none of these files: names and contents have to be enough.
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import openpyxl
 import pytest
 
 from core.dataset.ingest import read_upload
-from core.dataset.mapping import detect, to_records
+from core.dataset.mapping import detect
 from core.errors import UploadError
-from core.records import Record
+from tests.core.dataset.form_builders import (
+    CASE,
+    OPTIONS,
+    PAIR,
+    TOPIC,
+    A,
+    Form,
+    N,
+    Q,
+    archive,
+    chat,
+    check,
+    document,
+    lines,
+    options_dict,
+    parquet,
+    squad,
+    table,
+    workbook,
+    xml,
+)
 
-Q = [
-    "What are the early signs of iron deficiency?",
-    "How should an asthma attack be treated at home?",
-    "Why do my knees hurt after climbing stairs?",
-    "Can I take paracetamol while breastfeeding?",
-    "What causes recurrent kidney stones?",
-    "Is shingles contagious to other people?",
-    "How long does whooping cough last in adults?",
-    "Which vaccines are recommended before travelling to Kenya?",
-]
-A = [
-    "Tiredness, pale skin, brittle nails and shortness of breath on exertion are common early signs.",
-    "Sit upright, take one puff of the reliever inhaler every minute up to ten, and call for help if it does not work.",
-    "Pain behind the kneecap on stairs often comes from overload of the joint; strengthening the thigh usually helps.",
-    "Yes. Only small amounts pass into milk, and the usual dose is considered safe for the baby.",
-    "Drinking too little, a salty diet and inherited changes in calcium handling let crystals form again and again.",
-    "The rash can pass the virus to people who never had chickenpox, until all blisters have crusted over.",
-    "The cough often lasts for six to ten weeks, even after the bacteria are gone.",
-    "Hepatitis A, typhoid and yellow fever are usually advised, and malaria tablets for most regions.",
-]
-TOPIC = ["iron deficiency", "asthma", "knee pain", "breastfeeding", "kidney stones", "shingles", "pertussis", "travel"]
-OPTIONS = [["Iron", "Zinc", "Copper", "Lead"], ["Asthma", "Angina", "Anaemia", "Ataxia"]] * 4
-N = range(len(Q))
-CASE = "A 54-year-old man comes to the physician because of {} for two weeks. His pulse is 88/min. "
-
-
-@dataclass(frozen=True)
-class Form:
-    """One file and what it must be understood as."""
-
-    name: str
-    data: Callable[[], bytes]
-    kind: str
-    columns: dict[str, str]
-    rows: int = len(Q)
-    first: tuple[str, str] = ("", "")
-    last_answer: str = ""
-    absent: tuple[str, ...] = field(default=())
-
-
-def lines(rows: list[Any], **options: Any) -> Callable[[], bytes]:
-    return lambda: "\n".join(json.dumps(row, ensure_ascii=False, **options) for row in rows).encode()
-
-
-def document(value: Any, **options: Any) -> Callable[[], bytes]:
-    return lambda: json.dumps(value, ensure_ascii=False, **options).encode()
-
-
-def table(rows: list[list[Any]], delimiter: str = ",", end: str = "\n", encoding: str = "utf-8") -> Callable[[], bytes]:
-    def cell(value: Any) -> str:
-        text = str(value)
-        quoted = any(sign in text for sign in (delimiter, '"', "\n", "\r"))
-        return '"' + text.replace('"', '""') + '"' if quoted else text
-
-    return lambda: (end.join(delimiter.join(map(cell, row)) for row in rows) + end).encode(encoding)
-
-
-def archive(members: dict[str, Callable[[], bytes] | bytes]) -> Callable[[], bytes]:
-    def pack() -> bytes:
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-            for name, data in members.items():
-                file.writestr(name, data if isinstance(data, bytes) else data())
-        return packed.getvalue()
-
-    return pack
-
-
-def workbook(sheets: dict[str, list[list[Any]]]) -> Callable[[], bytes]:
-    def write() -> bytes:
-        book = openpyxl.Workbook()
-        book.remove(book.active)
-        for title, rows in sheets.items():
-            sheet = book.create_sheet(title)
-            for row in rows:
-                sheet.append(row)
-        packed = io.BytesIO()
-        book.save(packed)
-        return packed.getvalue()
-
-    return write
-
-
-def parquet(rows: list[dict[str, Any]]) -> Callable[[], bytes]:
-    def write() -> bytes:
-        pyarrow = pytest.importorskip("pyarrow")
-        from pyarrow import parquet as files
-
-        packed = io.BytesIO()
-        files.write_table(pyarrow.Table.from_pylist(rows), packed)
-        return packed.getvalue()
-
-    return write
-
-
-def xml(inner: str, root: str) -> Callable[[], bytes]:
-    return lambda: f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{inner}</{root}>'.encode()
-
-
-def options_dict(n: int) -> dict[str, str]:
-    return dict(zip("ABCD", OPTIONS[n], strict=True))
-
-
-def chat(n: int) -> list[dict[str, str]]:
-    return [{"role": "user", "content": Q[n]}, {"role": "assistant", "content": A[n]}]
-
-
-def squad(articles: int = 2) -> dict[str, Any]:
-    half = len(Q) // articles
-    return {
-        "version": "v2.0",
-        "data": [
-            {
-                "title": f"Article {part}",
-                "paragraphs": [
-                    {
-                        "context": f"Introduction. {A[n]} Further reading.",
-                        "qas": [{"id": f"q{n}", "question": Q[n], "answers": [{"text": A[n], "answer_start": 14}]}],
-                    }
-                    for n in range(part * half, (part + 1) * half)
-                ],
-            }
-            for part in range(articles)
-        ],
-    }
-
-
-PAIR = {"prompt": "question", "response": "answer"}
 MCQ = [
     {
         "question": Q[n],
@@ -527,360 +413,12 @@ FORMS = [
         "prompt_response",
         {"prompt": "instruction", "response": "response"},
     ),
-    # ── conversations ────────────────────────────────────────────────────────────────────────────────────────────
-    Form(
-        "openai_chat.jsonl",
-        lines([{"messages": [{"role": "system", "content": "You are a careful doctor."}, *chat(n)]} for n in N]),
-        "messages",
-        {"messages": "messages"},
-        first=(Q[0], A[0]),
-    ),
-    Form(
-        "sharegpt_system.json",
-        document(
-            [
-                {
-                    "id": f"c{n}",
-                    "system": "You answer medical questions.",
-                    "conversations": [
-                        {"from": "human", "value": Q[n]},
-                        {"from": "gpt", "value": A[n]},
-                        {"from": "human", "value": "Thank you, anything else?"},
-                        {"from": "gpt", "value": "See a doctor if it gets worse."},
-                    ],
-                }
-                for n in N
-            ]
-        ),
-        "sharegpt",
-        {"messages": "conversations", "system": "system"},
-        last_answer="See a doctor if it gets worse.",
-    ),
-    Form(
-        "hh_rlhf_style.jsonl",
-        lines([{"text": f"\n\nHuman: {Q[n]}\n\nAssistant: {A[n]}"} for n in N]),
-        "text_with_chat_tokens",
-        {"text": "text"},
-        first=(Q[0], A[0]),
-    ),
-    Form(
-        "guanaco_style.parquet",
-        parquet([{"text": f"### Human: {Q[n]}### Assistant: {A[n]}"} for n in N]),
-        "text_with_chat_tokens",
-        {"text": "text"},
-        first=(Q[0], A[0]),
-    ),
-    Form(
-        "llama2_text.csv",
-        table([["text"]] + [[f"<s>[INST] {Q[n]} [/INST] {A[n]} </s>"] for n in N]),
-        "text_with_chat_tokens",
-        {"text": "text"},
-        first=(Q[0], A[0]),
-    ),
-    Form(
-        "alpaca_text.jsonl",
-        lines(
-            [
-                {
-                    "text": "Below is an instruction that describes a task. Write a response.\n\n"
-                    f"### Instruction:\n{Q[n]}\n\n### Response:\n{A[n]}"
-                }
-                for n in N
-            ]
-        ),
-        "text_with_chat_tokens",
-        {"text": "text"},
-        last_answer=A[-1],
-    ),
-    Form(
-        "parquet_messages.parquet",
-        parquet([{"prompt_id": str(n), "messages": chat(n)} for n in N]),
-        "messages",
-        {"messages": "messages"},
-        first=(Q[0], A[0]),
-    ),
-    # ── wrapped and nested ───────────────────────────────────────────────────────────────────────────────────────
-    Form(
-        "rows_api.jsonl",
-        lines([{"row_idx": n, "row": {"question": Q[n], "answer": A[n]}, "truncated_cells": []} for n in N]),
-        "prompt_response",
-        {"prompt": "row.question", "response": "row.answer"},
-    ),
-    Form("items.jsonl", lines([{"item": {"question": Q[n], "answer": A[n]}} for n in N]), "prompt_response", PAIR),
-    Form(
-        "datasets_server.json",
-        document(
-            {
-                "features": [
-                    {"feature_idx": 0, "name": "question", "type": {"dtype": "string"}},
-                    {"feature_idx": 1, "name": "answer", "type": {"dtype": "string"}},
-                ],
-                "rows": [{"row_idx": n, "row": {"question": Q[n], "answer": A[n]}, "truncated_cells": []} for n in N],
-                "num_rows_total": len(Q),
-            }
-        ),
-        "prompt_response",
-        {"prompt": "row.question", "response": "row.answer"},
-    ),
-    Form(
-        "data_rows.json", document({"data": [{"question": Q[n], "answer": A[n]} for n in N]}), "prompt_response", PAIR
-    ),
-    Form(
-        "data_keyed.json",
-        document({"data": {f"q{n}": {"question": Q[n], "answer": A[n]} for n in N}}),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "data_items_rows.json",
-        document({"status": "ok", "data": {"total": 8, "items": [{"question": Q[n], "answer": A[n]} for n in N]}}),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "deep.json",
-        document({"response": {"body": {"result": {"faq": {"entries": [{"q": Q[n], "a": A[n]} for n in N]}}}}}),
-        "prompt_response",
-        {"prompt": "q", "response": "a"},
-    ),
-    Form(
-        "list_of_wrapped.json",
-        document([{"data": {"question": Q[n], "answer": A[n]}} for n in N]),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "data_of_data.json",
-        document([{"id": n, "data": {"qa": {"question": Q[n], "answer": A[n]}}} for n in N]),
-        "prompt_response",
-        {"prompt": "data.qa.question", "response": "data.qa.answer"},
-    ),
-    Form(
-        "by_topic.json",
-        document(
-            {TOPIC[n]: [{"question": Q[n], "answer": A[n]}, {"question": Q[n] + " Or?", "answer": A[n]}] for n in N}
-        ),
-        "prompt_response",
-        PAIR,
-        rows=16,
-    ),
-    Form(
-        "splits.json",
-        document({part: {str(n): {"question": Q[n], "answer": A[n]} for n in N} for part in ("train", "test")}),
-        "prompt_response",
-        PAIR,
-        rows=16,
-    ),
-    Form(
-        "topics_with_faqs.json",
-        document([{"topic": TOPIC[n], "faqs": [{"question": Q[n], "answer": A[n]}]} for n in N]),
-        "prompt_response",
-        PAIR | {"topic": "topic"},
-    ),
-    Form(
-        "nested_struct.parquet",
-        parquet([{"id": n, "qa": {"question": Q[n], "answer": A[n]}, "meta": {"source": "x"}} for n in N]),
-        "prompt_response",
-        {"prompt": "qa.question", "response": "qa.answer"},
-    ),
-    Form(
-        "natural_questions.parquet",
-        parquet([{"question": {"text": Q[n]}, "answers": [{"text": A[n], "score": 5}]} for n in N]),
-        "prompt_response",
-        {"prompt": "question", "response": "answers"},
-    ),
-    Form(
-        "faq_object.json",
-        document({Q[n]: A[n] for n in N}),
-        "prompt_response",
-        {"prompt": "key", "response": "value"},
-    ),
-    # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────
-    Form(
-        "fragen.csv",
-        table(
-            [["Nr", "Patientenfrage", "Antwort des Arztes", "Fachgebiet"]] + [[n, Q[n], A[n], TOPIC[n]] for n in N], ";"
-        ),
-        "prompt_response",
-        {"prompt": "Patientenfrage", "response": "Antwort des Arztes"},
-    ),
-    Form(
-        "questions_fr.csv",
-        table(
-            [["Catégorie", "Question posée", "Réponse du médecin"]] + [[TOPIC[n], Q[n], A[n]] for n in N],
-            ";",
-            encoding="cp1252",
-        ),
-        "prompt_response",
-        {"prompt": "Question posée", "response": "Réponse du médecin"},
-    ),
-    Form(
-        "preguntas.csv",
-        table([["Pregunta", "Respuesta", "Tema"]] + [[Q[n], A[n], TOPIC[n]] for n in N]),
-        "prompt_response",
-        {"prompt": "Pregunta", "response": "Respuesta"},
-    ),
-    Form(
-        "no_header.tsv",
-        table([[Q[n], A[n]] for n in N], "\t"),
-        "prompt_response",
-        {"prompt": "column 1", "response": "column 2"},
-    ),
-    Form(
-        "numbered_no_header.tsv",
-        table([[n + 1, Q[n], A[n], f"http://example.org/{n}"] for n in N], "\t"),
-        "prompt_response",
-        {"prompt": "column 2", "response": "column 3"},
-    ),
-    Form(
-        "decimal_comma.csv",
-        table([["id", "frage", "antwort", "bewertung"]] + [[n, Q[n], A[n], f"{n},5"] for n in N], ";"),
-        "prompt_response",
-        {"prompt": "frage", "response": "antwort"},
-    ),
-    Form(
-        "crlf_utf16.csv",
-        table([["question", "answer"]] + [[Q[n], f"{A[n]}\r\nSecond line."] for n in N], ",", "\r\n", "utf-16"),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "excel_unicode_text.txt",
-        table([["Question", "Answer"]] + [[Q[n], A[n]] for n in N], "\t", "\r\n", "utf-16"),
-        "prompt_response",
-        {"prompt": "Question", "response": "Answer"},
-    ),
-    Form(
-        "sep_line.csv",
-        lambda: b"sep=;\r\n" + table([["Question", "Answer"]] + [[Q[n], A[n]] for n in N], ";", "\r\n")(),
-        "prompt_response",
-        {"prompt": "Question", "response": "Answer"},
-    ),
-    Form(
-        "comment_lines.csv",
-        lambda: (
-            b"# Medical FAQ, exported 2024\n# two columns\n"
-            + table([["question", "answer"]] + [[Q[n], A[n]] for n in N])()
-        ),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "repeated_names.csv",
-        table([["question", "answer", "answer"]] + [[Q[n], "", A[n]] for n in N]),
-        "prompt_response",
-        {"prompt": "question", "response": "answer (2)"},
-    ),
-    Form(
-        "long_cells.csv",
-        table([["question", "answer"]] + [[Q[n], (A[n] + " ") * 2000] for n in N]),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "titled.xlsx",
-        workbook(
-            {
-                "Fragen": [
-                    ["Frequently asked questions of the clinic"],
-                    ["Status: 1 March 2024", None, None],
-                    [],
-                    ["No.", "Question", "Answer"],
-                    *[[n + 1, Q[n], A[n]] for n in N],
-                ]
-            }
-        ),
-        "prompt_response",
-        {"prompt": "Question", "response": "Answer"},
-    ),
-    Form(
-        "sheets.xlsx",
-        workbook(
-            {
-                "Read me": [["This workbook holds questions and answers."], ["Contact: the library"]],
-                "Adults": [["Question", "Answer"], *[[Q[n], A[n]] for n in range(5)]],
-                "Children": [["Question", "Answer"], *[[Q[n], A[n]] for n in range(5, 8)]],
-            }
-        ),
-        "prompt_response",
-        {"prompt": "Question", "response": "Answer"},
-    ),
-    Form(
-        "titled.csv",
-        table([["Clinic FAQ", "", ""], ["", "", ""], ["No", "Question", "Answer"]] + [[n, Q[n], A[n]] for n in N]),
-        "prompt_response",
-        {"prompt": "Question", "response": "Answer"},
-    ),
-    Form(
-        "folder.zip",
-        archive(
-            {
-                "medqa/train.jsonl": lines([{"question": Q[n], "answer": A[n]} for n in range(5)]),
-                "medqa/test.jsonl": lines([{"question": Q[n], "answer": A[n]} for n in range(5, 8)]),
-                "__MACOSX/medqa/._train.jsonl": b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X",
-                "medqa/.DS_Store": b"\x00\x00\x00\x01Bud1",
-                "medqa/README.md": b"# MedQA\n\nQuestions and answers.\n",
-                "medqa/LICENSE": b"CC BY 4.0\n",
-            }
-        ),
-        "prompt_response",
-        PAIR,
-    ),
-    # ── broken, but meant ────────────────────────────────────────────────────────────────────────────────────────
-    Form(
-        "trailing_commas.json",
-        lambda: ("[\n" + "".join(json.dumps({"question": Q[n], "answer": A[n]}) + ",\n" for n in N) + "]\n").encode(),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "commas_after_lines.jsonl",
-        lambda: "".join(json.dumps({"question": Q[n], "answer": A[n]}) + ",\n" for n in N).encode(),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "nan.jsonl",
-        lines([{"question": Q[n], "answer": A[n], "score": float("nan"), "note": float("inf")} for n in N]),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "pretty_objects.json",
-        lambda: "\n".join(json.dumps({"question": Q[n], "answer": A[n]}, indent=2) for n in N).encode(),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "python_rows.txt",
-        lambda: "\n".join(str({"question": Q[n], "answer": A[n]}) for n in N).encode(),
-        "prompt_response",
-        PAIR,
-    ),
-    Form(
-        "one_line_objects.json",
-        lambda: "".join(json.dumps({"question": Q[n], "answer": A[n]}) for n in N).encode(),
-        "prompt_response",
-        PAIR,
-    ),
 ]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_a_form_that_people_have(form: Form, tmp_path: Path) -> None:
-    path = tmp_path / form.name
-    path.write_bytes(form.data())
-    upload = read_upload([path])
-    mapping = detect(upload)
-    assert mapping.kind == form.kind
-    assert {role: mapping.column(role) for role in form.columns} == form.columns
-    records = [item for item in to_records(upload, mapping) if isinstance(item, Record)]
-    assert len(records) == form.rows
-    assert all(record.prompt.strip() and record.response.strip() for record in records)
-    if form.first[0]:
-        assert (records[0].prompt, records[0].response) == form.first
-    if form.last_answer:
-        assert records[-1].response == form.last_answer
+def test_a_form_of_a_public_set(form: Form, tmp_path: Path) -> None:
+    check(form, tmp_path)
 
 
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
@@ -910,6 +448,14 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "half.json": (lambda: document([{"question": Q[n], "answer": A[n]} for n in N])()[:-40], "broken in line 1"),
     "answers_empty.xlsx": (workbook({"s": [["Question", "Answer"], *[[q, None] for q in Q]]}), "empty"),
+    "tool_calls.jsonl": (
+        lines([{"messages": [chat(n)[0], {"role": "tool", "content": "x"}, chat(n)[1]]} for n in N]),
+        "no column holds",
+    ),
+    "radiology.csv": (
+        table([["findings", "impression"]] + [[A[n] + " " + A[n - 1], A[n]] for n in N]),
+        "no column holds questions",
+    ),
     "only_notes.zip": (archive({"a/README.md": b"# Nothing\n\nNo data here.\n"}), ""),
 }
 
