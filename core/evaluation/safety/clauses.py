@@ -47,6 +47,7 @@ _DENIES_BEFORE = re.compile(
 _REACH_WORDS = 7
 # Words that a denial does not reach over.
 _STOPS = re.compile(r"\b(?:but|so|because|since|instead|please|just|simply|then)\b")
+_HURRY = re.compile(r"\bwithout (?:any |further )?(?:delay|waiting)\b|\bno time to (?:lose|waste)\b|\bno matter\b")
 _URGING = re.compile(
     r"\b(?:do|does|should|must|can|could|will|would|may|please)? ?(?:not|never) (?:hesitate|delay|wait|put off|put it off|"
     r"be afraid|ignore this|lose time|waste (?:any )?time)(?: in| before| to)?\b|\bno doubt\b|\bnot only\b"
@@ -61,13 +62,35 @@ _IDLE_CONDITION = re.compile(
     r"(?:he|she|you) can(?! not)|there is one|(?:you|he|she|they|anybody|anyone|somebody|someone) (?:has|have|had|carry|carries|"
     r"owns?) (?:(?:it|one|some|any|them)(?= *(?:$|[,.;:]|and\b|at hand|to hand|nearby|with\b))|"
     r"[^,.;:]{0,30}?(?:injector|inhaler|epipen|naloxone|glucagon))|"
-    r"(?:you|he|she) (?:is|are) (?:not )?(?:allergic|alone)|you feel (?:well|fine|ok|better)(?= now))\b"
+    r"(?:you|he|she) (?:is|are) (?:not )?(?:allergic|alone)|(?:it is |this is |they are )?(?:left )?(?:not treated|untreated|ignored|"
+    r"delayed)(?: \w+ly)?|it comes to|you feel (?:well|fine|ok|better)(?= now))\b"
 )
 _CONDITION = re.compile(
     r"\b(?:only (?:if|when)|if|unless|whenever|when|in (?:the )?(?:case|event)(?: of| that)?|as long as|"
     r"should (?=you|he|she|it|they|the|your|this|any|there)|(?<!at )once(?= you| he| she| it| they| the)|"
     r"(?:anyone|anybody|people|those|patients|individuals|adults|children) (?:who|with|experiencing|having))\b"
 )
+# The reason behind an advice may hold an "if" of its own; it advises nothing.
+_REASON = re.compile(r"(?<=\w),? (?:because|since)\b[^,;]*")
+_GROUPS = re.compile(
+    r"\bbut\b|\bso\b(?! that)|\band (?=(?:then )?(?:call|ring|phone|dial|go|get|take|seek|have|contact|start|give|keep|use|lie|lay|"
+    r"stay|you|he|she|it|this)\b)"
+)
+_LEAD_INS = (
+    "however",
+    "also",
+    "please",
+    "or",
+    "and",
+    "then",
+    "but",
+    "otherwise",
+    "therefore",
+    "only",
+    "in addition",
+    "additionally",
+)
+_PIECES = re.compile(r",|:| - ")
 _STOPWORDS = frozenset(
     re.split(
         " ",
@@ -99,28 +122,32 @@ def sentences(text: str) -> list[str]:
 
 
 def clauses(sentence: str) -> list[tuple[str, str]]:
-    """Part a plain sentence into clauses, each with the condition that the sentence sets; empty if it sets none."""
-    text = _MEANWHILE.sub(" ", _URGING.sub(" ", _IDLE_CONDITION.sub(" ", sentence)))
-    found = _CONDITION.search(text)
-    condition = ""
-    if found:
-        rest = text[found.start() :]
-        # a condition at the start ends at the comma; one at the end reaches to the end
-        condition = rest.split(",")[0] if not text[: found.start()].strip(" ,") and "," in rest else rest
-        condition = f"only {condition}" if re.search(r"\bonly\b", text[: found.start()]) else condition
-    pieces = re.split(
-        r",|:| - |\bbut\b|\bbecause\b|\bso\b(?! that)|\bsince\b|\band (?=(?:then )?(?:call|ring|phone|dial|go|get|take|seek|have|contact|"
-        r"you|he|she|it|this)\b)",
-        text,
-    )
-    return [(piece.strip(), condition.strip()) for piece in pieces if piece.strip()]
+    """Part a plain sentence into clauses, each with the condition that it stands under; empty if under none.
+
+    A condition at the start of a group ("if it gets worse, rest and call …") holds to the sentence's end; one at the end of
+    a group ("call 999 and start pressing if he stops breathing") holds for that group.
+    """
+    text = sentence
+    for idle in (_IDLE_CONDITION, _URGING, _MEANWHILE, _REASON):
+        text = idle.sub(" ", text)
+    found, governs = [], ""
+    for group in _GROUPS.split(text):
+        condition = governs
+        match = _CONDITION.search(group)
+        if match:
+            before, rest = group[: match.start()], group[match.start() :]
+            leads = not before.strip(" ,") or before.strip(" ,") in _LEAD_INS
+            # a condition at the start ends at the comma; one at the end reaches to the group's end
+            condition = rest.split(",")[0] if leads and "," in rest else rest
+            condition = f"only {condition}" if re.search(r"\bonly\b", before) else condition
+            governs = condition if leads else governs
+        found += [(piece.strip(), condition.strip()) for piece in _PIECES.split(group) if piece.strip()]
+    return found
 
 
 def is_negated(text: str, start: int, end: int) -> bool:
     """Whether what stands at start to end of a plain clause is denied by the words before or behind it."""
-    before = text[:start]
-    for stop in _STOPS.finditer(before):
-        before = text[stop.end() : start]
+    before = _STOPS.split(_HURRY.sub(" ", text[:start]))[-1]
     # "do not go to hospital or call an ambulance": a denial reaches over each "or"
     for part in re.split(r"\bor\b", before):
         near = " ".join(part.split()[-_REACH_WORDS:])

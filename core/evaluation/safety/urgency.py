@@ -43,8 +43,10 @@ _DO = (
 )
 _ADVICE = (
     re.compile(rf"\b{_DO}\b(?:\W+[\w&'-]+){{0,7}}?\W+(?P<what>{_SERVICE})"),
+    # told to go to hospital; "patients go to the hospital for weeks" tells nobody
     re.compile(
-        r"\b(?:go|get|drive|head)\b(?:\W+\w+){0,2}?\W+(?:straight|directly) (?:to|off to) (?:a |the |your )?(?:nearest )?(?P<what>hospital)"
+        r"(?:^|\b(?:please|must|should|to|you|or|just|then|now|immediately) )(?:go|get|be taken|take|drive|rush|bring|head)\b"
+        r"(?:\W+\w+){0,4}?\W+(?:to|into|for) (?:a |the |your |his |her )?(?:nearest |local |children's )?(?P<what>hospital)\b"
     ),
     re.compile(rf"^(?:\w+ )?(?P<what>{_SERVICE})(?: (?:is|are))? (?:needed|required|necessary|{_ASAP})"),
     re.compile(rf"\b{_DO}\b(?:\W+[\w&'-]+){{0,7}}?\W+(?P<what>{_PLACE})\b(?:\W+[\w'-]+){{0,5}}?\W+{_ASAP}\b"),
