@@ -44,6 +44,7 @@ from core.inference.desk import ChatDesk
 from core.inference.messages import ChatPiece, ChatRequest
 from core.jobs.controller import JobController
 from core.jobs.gpu import DeviceStatus
+from core.jobs.history import RunSummary, summary
 from core.jobs.job import Job, write_whole
 from core.jobs.snapshot import Snapshot
 from core.model.device import find_device
@@ -240,6 +241,29 @@ class Studio:
     def list_runs(self) -> list[Job]:
         """Training runs, the newest first."""
         return [job for job in self.controller.jobs() if job.kind == "train"]
+
+    def run_summaries(self) -> list[RunSummary]:
+        """What a table says of each training run, the newest first."""
+        return [summary(job, self.controller.snapshot(job.id)) for job in self.list_runs()]
+
+    def rename_run(self, run_id: str, name: str) -> Job:
+        """Give a run another name; its id stays."""
+        return self.controller.rename(run_id, name)
+
+    def note_run(self, run_id: str, note: str) -> Job:
+        """Write the person's remark about a run."""
+        return self.controller.note(run_id, note)
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run with everything in its folder; a chat that has it loaded lets go of it first.
+
+        Raises:
+            JobError: if there is no such run, or it is at work.
+        """
+        folder, loaded = self._run(run_id), self.chats.status().adapter
+        if loaded and folder in (Path(loaded), *Path(loaded).parents):
+            self.chats.close()
+        self.controller.delete(run_id)
 
     def snapshot(self, run_id: str | None = None) -> Snapshot:
         """A picture of one run, or of the one that matters now."""

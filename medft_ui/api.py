@@ -69,7 +69,7 @@ def _training_endpoints(studio: Studio) -> None:
     @shown
     def list_runs() -> list:
         """Every training run, the newest first."""
-        return [job_json(job) for job in studio.list_runs()]
+        return [run.to_json() for run in studio.run_summaries()]
 
     for endpoint in (start_training, status, stop_training, resume_training, list_runs):
         gr.api(endpoint, api_name=endpoint.__name__, queue=False)

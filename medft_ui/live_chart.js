@@ -32,12 +32,12 @@ function layout(chart) {
   };
 }
 
-// Zooming one chart along x zooms its neighbours too: they share the axis.
+// Zooming one chart along x zooms its neighbours on the same tab too: they share the axis.
 function share(event) {
   if (node.following) return;
   const from = event['xaxis.range[0]'], to = event['xaxis.range[1]'], reset = event['xaxis.autorange'];
   if (from === undefined && !reset) return;
-  for (const other of document.querySelectorAll('.chart .plot')) {
+  for (const other of (node.closest('.tabitem') || document).querySelectorAll('.chart .plot')) {
     if (other === node || !other.layout) continue;
     other.following = true;
     const range = reset ? other.wholeRange : [from, to];

@@ -1,4 +1,4 @@
-"""Turns a run's history into the four live charts, which share one axis, and says each in words.
+"""Turns a run's history into the live charts, which share one axis, and says each in words.
 
 It does not know: components, how a run is followed.
 """
@@ -6,13 +6,14 @@ It does not know: components, how a run is followed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from core.jobs.series import Series as History
 from core.jobs.snapshot import Snapshot
 from medft_ui import text, units
 from medft_ui.charts import Chart, Series, smooth
+from medft_ui.runs_text import Machine
 
 Axis = Literal["steps", "minutes"]
 EMPTY = History()
@@ -36,7 +37,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the four charts have in common."""
+    """What the charts have in common."""
 
     view: View
     keep: str
@@ -54,7 +55,7 @@ class Frame:
         return Chart(title, summary, self.keep, self.title, y_title, tuple(series), self.whole, log, from_zero)
 
 
-def charts(snapshot: Snapshot, view: View, forecast_gib: float | None) -> tuple[Chart, Chart, Chart, Chart]:
+def charts(snapshot: Snapshot, view: View, forecast_gib: float | None) -> tuple[Chart, ...]:
     """Draw a run.
 
     Args:
@@ -63,14 +64,35 @@ def charts(snapshot: Snapshot, view: View, forecast_gib: float | None) -> tuple[
         forecast_gib: The memory that was forecast before the start; None if it was not.
 
     Returns:
-        Loss, memory, tokens per second, learning rate.
+        Loss, memory, tokens per second, learning rate, gradient norm, how busy the GPU is, its power.
     """
     history, frame = snapshot.history, _frame(snapshot, view)
+    memory = _memory(history, frame, forecast_gib)
+    if (measured := snapshot.result.get("forecast")) is not None:
+        memory = replace(memory, summary=memory.summary + measured_words(measured))
     return (
         _loss(history, frame),
-        _memory(history, frame, forecast_gib),
+        memory,
         _speed(history, frame),
         _rate(history, frame),
+        _norm(history, frame),
+        _busy(history, frame),
+        _power(history, frame),
+    )
+
+
+def has_gpu(history: Mapping[str, History]) -> bool:
+    """Whether a GPU has told anything of itself."""
+    return any(len(history.get(name, EMPTY)) for name in ("gpu_utilisation_percent", "gpu_power_w"))
+
+
+def measured_words(forecast: Mapping[str, Any]) -> str:
+    """The forecast held against the measured peak, as forecast.json has them."""
+    return Machine.MEASURED_PEAK.format(
+        forecast=units.gib(forecast["forecast_gib"]),
+        measured=units.gib(forecast["measured_gib"]),
+        error=forecast["error_percent"],
+        what=Machine.WHAT.format(what=forecast["measured"]),
     )
 
 
@@ -141,6 +163,10 @@ def _memory(history: Mapping[str, History], frame: Frame, forecast_gib: float | 
         return frame.chart(title, text.Monitor.NO_POINTS, text.Monitor.MEMORY_AXIS, series, from_zero=True)
     peak = max(used.values)
     words = text.Monitor.MEMORY_SUMMARY.format(last=units.gib(used.values[-1]), peak=units.gib(peak))
+    reserved = history.get("gpu_reserved_gib", EMPTY)
+    if len(reserved):
+        series.append(Series(Machine.RESERVED, "--chart-other", frame.x(reserved), reserved.values, dash="dot"))
+        words += Machine.RESERVED_SUMMARY.format(reserved=units.gib(reserved.values[-1]))
     if forecast_gib:
         ends = list(frame.whole or (x[0], x[-1]))
         series.append(Series(text.Monitor.FORECAST, "--chart-memory", ends, [forecast_gib, forecast_gib], dash="dash"))
@@ -167,3 +193,43 @@ def _rate(history: Mapping[str, History], frame: Frame) -> Chart:
         words = text.Monitor.RATE_SUMMARY.format(last=last, peak=peak)
         series = [Series(text.Monitor.RATE, "--chart-other", frame.x(rate), rate.values)]
     return frame.chart(text.Monitor.RATE, words, text.Monitor.RATE, series, from_zero=True)
+
+
+def _norm(history: Mapping[str, History], frame: Frame) -> Chart:
+    norm = history.get("grad_norm", EMPTY)
+    words, series = text.Monitor.NO_POINTS, []
+    if len(norm):
+        last, mean, peak = (f"{value:.3g}" for value in (norm.values[-1], _mean(norm), max(norm.values)))
+        words = Machine.NORM_SUMMARY.format(last=last, mean=mean, peak=peak)
+        series = [Series(Machine.NORM, "--chart-other", frame.x(norm), norm.values)]
+    return frame.chart(Machine.NORM, words, Machine.NORM, series, from_zero=True)
+
+
+def _busy(history: Mapping[str, History], frame: Frame) -> Chart:
+    use, heat, mfu = (history.get(name, EMPTY) for name in ("gpu_utilisation_percent", "gpu_temperature_c", "mfu"))
+    shares = [100 * value for value in mfu.values]
+    lines = (
+        (Machine.UTILISATION, "--chart-memory", use, use.values, "solid"),
+        (Machine.TEMPERATURE, "--chart-eval", heat, heat.values, "dot"),
+        (Machine.MFU, "--chart-train", mfu, shares, "solid"),
+    )
+    series = [Series(name, colour, frame.x(at), values, dash) for name, colour, at, values, dash in lines if len(at)]
+    words = text.Monitor.NO_POINTS
+    if len(use):
+        hottest = f"{max(heat.values):.0f}" if len(heat) else units.UNKNOWN
+        words = Machine.BUSY_SUMMARY.format(busy=units.percent(_mean(use) / 100), heat=hottest)
+        words += Machine.MFU_SUMMARY.format(mfu=units.percent(_mean(mfu))) if len(mfu) else Machine.NO_MFU
+    return frame.chart(Machine.BUSY, words, Machine.BUSY_AXIS, series, from_zero=True)
+
+
+def _power(history: Mapping[str, History], frame: Frame) -> Chart:
+    power = history.get("gpu_power_w", EMPTY)
+    words, series = text.Monitor.NO_POINTS, []
+    if len(power):
+        words = Machine.POWER_SUMMARY.format(last=units.count(power.values[-1]), mean=units.count(_mean(power)))
+        series = [Series(Machine.POWER, "--chart-other", frame.x(power), power.values)]
+    return frame.chart(Machine.POWER, words, Machine.POWER_ASIDE, series, from_zero=True)
+
+
+def _mean(history: History) -> float:
+    return sum(history.values) / len(history)

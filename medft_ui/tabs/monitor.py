@@ -20,8 +20,10 @@ from medft_ui.charts import live_chart
 from medft_ui.curve import read_curve
 from medft_ui.errors import shown
 from medft_ui.events import QUICK
-from medft_ui.run_charts import EMPTY, View, charts, memory_history
+from medft_ui.run_charts import EMPTY, View, charts, has_gpu, memory_history
 from medft_ui.run_words import phase_words, share_done, silence_words, step_words
+from medft_ui.runs_text import TABS, Machine
+from medft_ui.tabs.runs import build as build_runs
 
 if TYPE_CHECKING:
     from core.studio import Studio
@@ -39,6 +41,9 @@ class Pictures:
     memory: gr.HTML
     speed: gr.HTML
     rate: gr.HTML
+    norm: gr.HTML
+    busy: gr.HTML
+    power: gr.HTML
     numbers: gr.HTML
     samples: gr.HTML
     settings: gr.HTML
@@ -69,6 +74,7 @@ class Monitor:
         start_demo: The button in it.
         body: Everything else.
         pictures: What is drawn and written.
+        gpu: What stands there only where there is a GPU.
         buttons: What controls the run.
     """
 
@@ -78,6 +84,7 @@ class Monitor:
     start_demo: gr.Button
     body: gr.Column
     pictures: Pictures
+    gpu: gr.Row
     buttons: Buttons
 
     @property
@@ -85,11 +92,20 @@ class Monitor:
         """What the poll updates, in the order of ``updates``."""
         shown_now = [getattr(self.pictures, name) for name in Pictures.__dataclass_fields__]
         buttons = [self.buttons.pause, self.buttons.resume, self.buttons.stop, self.buttons.ask]
-        return [self.empty, self.body, *shown_now, *buttons]
+        return [self.empty, self.body, self.gpu, *shown_now, *buttons]
 
 
 def build(studio: Studio) -> Monitor:
     """Lay out the screen and wire its buttons."""
+    with gr.Tabs():
+        with gr.Tab(TABS[0], id="run"):
+            monitor = _this_run(studio)
+        with gr.Tab(TABS[1], id="runs") as opened:
+            build_runs(studio, opened)
+    return monitor
+
+
+def _this_run(studio: Studio) -> Monitor:
     with gr.Column(elem_classes="card", visible=False) as empty:
         gr.HTML(parts.empty(text.Monitor.EMPTY_TITLE, text.Monitor.EMPTY))
         start_demo = gr.Button(text.Monitor.START_DEMO, variant="primary", elem_classes="middle")
@@ -101,8 +117,8 @@ def build(studio: Studio) -> Monitor:
                 run = gr.Dropdown([(text.Monitor.LATEST, LATEST)], value=LATEST, label=text.Monitor.PICK, info=text.Monitor.PICK_INFO,
                                   scale=1, min_width=230)  # fmt: skip
             buttons = _buttons()
-        pictures, view = _pictures_layout(head)
-    monitor = Monitor(run, view, empty, start_demo, body, pictures, buttons)
+        pictures, view, gpu = _pictures_layout(head)
+    monitor = Monitor(run, view, empty, start_demo, body, pictures, gpu, buttons)
     _wire(studio, monitor)
     return monitor
 
@@ -121,7 +137,7 @@ def _buttons() -> Buttons:
     return Buttons(pause, resume, stop, ask, keep, discard, go_on)
 
 
-def _pictures_layout(head: gr.HTML) -> tuple[Pictures, tuple[gr.Radio, gr.Slider, gr.Checkbox]]:
+def _pictures_layout(head: gr.HTML) -> tuple[Pictures, tuple[gr.Radio, gr.Slider, gr.Checkbox], gr.Row]:
     with gr.Column(elem_classes="card"):
         reading = gr.HTML()
         loss = live_chart(text.Monitor.LOSS)
@@ -139,18 +155,25 @@ def _pictures_layout(head: gr.HTML) -> tuple[Pictures, tuple[gr.Radio, gr.Slider
             gr.HTML(parts.heading(text.Monitor.NUMBERS))
             numbers = gr.HTML()
     with gr.Row(equal_height=True):
-        with gr.Column(elem_classes="card", min_width=300):
-            gr.HTML(parts.heading(text.Monitor.SPEED, text.Monitor.SPEED_ASIDE))
-            speed = live_chart(text.Monitor.SPEED, small=True)
-        with gr.Column(elem_classes="card", min_width=300):
-            gr.HTML(parts.heading(text.Monitor.RATE, text.Monitor.RATE_ASIDE))
-            rate = live_chart(text.Monitor.RATE, small=True)
+        speed = _small_chart(text.Monitor.SPEED, text.Monitor.SPEED_ASIDE)
+        rate = _small_chart(text.Monitor.RATE, text.Monitor.RATE_ASIDE)
+        norm = _small_chart(Machine.NORM, Machine.NORM_ASIDE)
+    with gr.Row(equal_height=True, visible=False) as gpu:
+        busy = _small_chart(Machine.BUSY, Machine.BUSY_ASIDE)
+        power = _small_chart(Machine.POWER, Machine.POWER_ASIDE)
     with gr.Column(elem_classes="card"):
         with gr.Accordion(text.Monitor.SETTINGS, open=False):
             settings = gr.HTML()
         with gr.Accordion(text.Monitor.LOG, open=False):
             log = gr.HTML()
-    return Pictures(head, reading, loss, memory, speed, rate, numbers, samples, settings, log), view
+    drawn = (loss, memory, speed, rate, norm, busy, power)
+    return Pictures(head, reading, *drawn, numbers, samples, settings, log), view, gpu
+
+
+def _small_chart(title: str, aside: str) -> gr.HTML:
+    with gr.Column(elem_classes="card", min_width=300):
+        gr.HTML(parts.heading(title, aside))
+        return live_chart(title, small=True)
 
 
 def _view_controls() -> tuple[gr.Radio, gr.Slider, gr.Checkbox]:
@@ -207,7 +230,7 @@ def updates(studio: Studio, snapshot: Snapshot, view: View) -> list[Any]:
         return [
             gr.update(visible=True),
             gr.update(visible=False),
-            *[gr.skip()] * (len(Pictures.__dataclass_fields__) + 4),
+            *[gr.skip()] * (1 + len(Pictures.__dataclass_fields__) + 4),
         ]
     stoppable = snapshot.is_active and snapshot.state != "stopping"
     buttons = [gr.update(visible=stoppable), gr.update(visible=snapshot.resumable and not snapshot.is_active)]
@@ -215,7 +238,8 @@ def updates(studio: Studio, snapshot: Snapshot, view: View) -> list[Any]:
     pictures = _pictures(
         snapshot, view, _Own(studio.run_config(snapshot.job.id), studio.run_plan(snapshot.job.id).get("total_gib"))
     )
-    return [gr.update(visible=False), gr.update(visible=True), *pictures, *buttons, gr.update(visible=stoppable), ask]
+    shown_parts = [gr.update(visible=False), gr.update(visible=True), gr.update(visible=has_gpu(snapshot.history))]
+    return [*shown_parts, *pictures, *buttons, gr.update(visible=stoppable), ask]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,15 +296,30 @@ def _numbers(snapshot: Snapshot) -> str:
         (text.Monitor.N_BEST, best_words),
         (text.Monitor.N_SPEED, units.count(snapshot.tokens_per_s)),
         (text.Monitor.N_RATE, units.learning_rate(metrics.get("learning_rate"))),
+        (Machine.N_NORM, f"{metrics['grad_norm']:.3g}" if "grad_norm" in metrics else units.UNKNOWN),
         (text.Monitor.N_MEMORY, units.gib(max(used.values, default=None))),
         (text.Monitor.ELAPSED, units.duration(snapshot.elapsed_s)),
         (text.Monitor.N_LEFT, units.duration(snapshot.eta_s)),
+        *_gpu_numbers(snapshot),
     ]
     return (
         '<dl class="numbers">'
         + "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
         + "</dl>"
     )
+
+
+def _gpu_numbers(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """What the card tells now; nothing where there is none."""
+    if not has_gpu(snapshot.history):
+        return []
+    names = ("gpu_utilisation_percent", "gpu_power_w", "gpu_temperature_c")
+    busy, power, heat = (next(reversed(snapshot.history.get(name, EMPTY).values), None) for name in names)
+    now = Machine.GPU_NOW.format(
+        busy=units.percent(busy / 100 if busy is not None else None), power=units.count(power), heat=units.count(heat)
+    )
+    mfu = snapshot.metrics.get("mfu")
+    return [(Machine.N_MFU, units.percent(mfu) if mfu is not None else Machine.KNOWN_GPUS), (Machine.N_GPU, now)]
 
 
 def _samples(snapshot: Snapshot) -> str:

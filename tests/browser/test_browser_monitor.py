@@ -55,7 +55,7 @@ def test_charts_take_sixty_updates_without_a_remount_and_keep_the_zoom(
     nodes = page.evaluate(
         "[...document.querySelectorAll('.chart .plot')].map(node => [node.mine, node.dataset.mounts])"
     )
-    assert nodes == [[True, "1"]] * 4
+    assert nodes == [[True, "1"]] * 5
     assert x_range(page) == pytest.approx(zoomed)
     assert page.evaluate("document.querySelector('.chart .plot').data[0].x.length") == 120
 

@@ -5,9 +5,10 @@ import math
 
 import pytest
 
+from core.jobs.series import Series as History
 from core.jobs.snapshot import Snapshot
 from medft_ui.charts import Chart, Series, plotly_script, smooth
-from medft_ui.run_charts import View, charts
+from medft_ui.run_charts import View, charts, has_gpu
 from tests.ui.fake_studio import history, job, snapshot
 
 
@@ -23,16 +24,45 @@ def test_what_is_not_finite_becomes_a_gap_in_the_payload() -> None:
     assert json.loads(json.dumps(chart.to_json(), allow_nan=False))["series"][0]["y"] == [1.0, None, None]
 
 
-def test_four_charts_share_one_axis_and_speak() -> None:
+def test_all_charts_share_one_axis_and_speak() -> None:
     drawn = charts(snapshot("running", 124), View(), forecast_gib=1.8)
     assert {chart.x_range for chart in drawn} == {(-2.0, 202.0)}
     assert len({chart.keep for chart in drawn}) == 1
-    loss, memory, speed, rate = drawn
+    loss, memory, speed, rate, norm, busy, power = drawn
     assert [series.name for series in loss.series] == ["train, each step", "train", "eval (held out)"]
     assert "over 124 steps" in loss.summary and "lowest was 1.507 at step 100" in loss.summary
     assert "The forecast was 1.8 GiB (6 % off)" in memory.summary
     assert memory.series[1].y == [1.8, 1.8] and memory.from_zero
     assert speed.summary and "at most 9.5e-4" in rate.summary
+    assert [chart.series for chart in (norm, busy, power)] == [(), (), ()], "nothing was measured of these"
+
+
+def curves_of_a_gpu(steps: int) -> dict[str, History]:
+    """What an NVIDIA GPU and a run on it tell, beside the usual."""
+    values = {"grad_norm": 0.6, "gpu_used_gib": 16.0, "gpu_reserved_gib": 15.5, "gpu_utilisation_percent": 96.0,
+              "gpu_power_w": 310.0, "gpu_temperature_c": 64.0, "mfu": 0.53}  # fmt: skip
+    at = tuple(range(1, steps + 1))
+    return history(steps) | {
+        name: History(at, tuple(map(float, at)), (value,) * steps) for name, value in values.items()
+    }
+
+
+def test_a_gpu_is_drawn_with_what_it_tells_on_the_same_axis() -> None:
+    forecast = {"forecast_gib": 17.0, "measured_gib": 17.2, "error_percent": -1.2, "measured": "tensors on the GPU"}
+    picture = snapshot("running", 124, history=curves_of_a_gpu(124), result={"forecast": forecast})
+    drawn = charts(picture, View(axis="minutes"), forecast_gib=17.6)
+    assert has_gpu(picture.history) and not has_gpu(history(10))
+    _, memory, _, _, norm, busy, power = drawn
+    assert [series.name for series in memory.series] == ["measured", "reserved by PyTorch", "forecast"]
+    assert "PyTorch has reserved 15.5 GiB" in memory.summary
+    assert "Forecast 17.0 GiB, measured peak 17.2 GiB (-1 %)" in memory.summary
+    assert norm.summary == "0.6 now, 0.6 on average, at most 0.6."
+    assert [series.y[-1] for series in busy.series] == [96.0, 64.0, 53.0]
+    assert "Busy 96 % on average, at most 64 °C." in busy.summary and "53 %" in busy.summary
+    assert "310 W now" in power.summary
+    assert {series.x[-1] for chart in (memory, norm, busy, power) for series in chart.series[:1]} == {124 / 60}
+    unknown = snapshot("running", 124, history={**curves_of_a_gpu(124), "mfu": History()})
+    assert "known GPUs only" in charts(unknown, View(), None)[5].summary
 
 
 def test_the_minutes_axis_uses_seconds_of_work_and_is_not_fixed_while_it_grows() -> None:
