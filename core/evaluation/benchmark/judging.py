@@ -37,7 +37,6 @@ def judge(asked: Asked, items: Sequence[Mapping[str, Any]], seed: int) -> Measur
     places = {question.id: question for question in asked.questions}
     answers = Counter(places[item["id"]].answer for item in items)
     facts = {
-        "majority": max(answers.values()) / len(items),
         "chance": sum(1 / len(item["choices"]) for item in items) / len(items),
         "detectable_points": 100 * detectable_difference(len(items), comparison.gained + comparison.lost),
     }
@@ -45,6 +44,8 @@ def judge(asked: Asked, items: Sequence[Mapping[str, Any]], seed: int) -> Measur
         for pane in ("base", "tuned"):
             by_length = [item[pane]["right_by_length"] for item in items]
             facts[f"{pane}_percent_by_length"] = 100 * sum(by_length) / len(items)
+    else:  # only where the model is shown the options, or they are always the same, can it favour one place
+        facts["majority"] = max(answers.values()) / len(items)
     if cut := sum(item["cut"] for item in items):
         facts["prompts_cut"] = cut
     return Measure(task.name, task.label, "share", comparison, note=f"Prompt: {task.prompt}.", facts=facts)
@@ -54,7 +55,7 @@ def detectable_difference(items: int, discordant: int, *, level: float = 0.05, p
     """Smallest true difference that McNemar's test would find four times in five, by the normal approximation (Connor 1987).
 
     n = (z₁ √ψ + z₂ √(ψ − δ²))² / δ², solved for δ; ψ is the share of items on which the models differ, as it was seen,
-    but at least 8 / n, below which not even differences all in one direction could be told.
+    but at least 8 / n, below which even differences that all go one way would mostly be missed.
 
     Args:
         items: How many both answered, at least 1.
@@ -163,12 +164,12 @@ def notes(measures: Sequence[Measure]) -> Iterator[str]:
     for measure in measures:
         found, facts = measure.comparison, measure.facts
         best = max(found.base.value, found.tuned.value)
-        if best <= facts["majority"]:
+        if best <= facts.get("majority", 0):
             yield (
                 f"{measure.label}: neither model does better than giving the commonest answer every time "
                 f"({_percent(facts['majority'])})."
             )
-        elif min(found.base.high, found.tuned.high) > facts["chance"] >= max(found.base.low, found.tuned.low):
+        elif facts["chance"] >= max(found.base.low, found.tuned.low):
             yield f"{measure.label}: neither model can be told from guessing ({_percent(facts['chance'])})."
         if found.verdict == "no measurable difference":
             yield (
