@@ -46,8 +46,8 @@ class Comparison:
         base: Mean of the base, with its interval.
         tuned: Mean of the tuned model, with its interval.
         difference: tuned - base, with a bootstrap interval over items.
-        gained: Items that only the tuned model got right (0 for continuous scores).
-        lost: Items that only the base got right (0 for continuous scores).
+        gained: Items that only the tuned model got right, or spared a failure (0 for continuous scores).
+        lost: Items that only the base got right, or spared a failure (0 for continuous scores).
         p_value: Two-sided p of the paired test named in ``test``.
         test: Name of the test.
         verdict: What that comes to.
@@ -119,8 +119,9 @@ def compare_paired(
     if len(base) != len(tuned) or not base:
         raise ValueError(f"{len(base)} base scores and {len(tuned)} tuned scores are not pairs")
     binary = all(score in (0, 1) for score in (*base, *tuned))
-    gained = sum(after > before for before, after in zip(base, tuned, strict=True)) if binary else 0
-    lost = sum(after < before for before, after in zip(base, tuned, strict=True)) if binary else 0
+    rose = sum(after > before for before, after in zip(base, tuned, strict=True)) if binary else 0
+    fell = sum(after < before for before, after in zip(base, tuned, strict=True)) if binary else 0
+    gained, lost = (fell, rose) if lower_is_better else (rose, fell)
     differences = [after - before for before, after in zip(base, tuned, strict=True)]
     p_value = mcnemar_p(gained, lost) if binary else _wilcoxon_p(differences)
     difference = bootstrap_mean(differences, seed=seed, weights=weights)

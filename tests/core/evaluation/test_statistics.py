@@ -133,3 +133,9 @@ def test_weighted_means_are_those_of_all_tokens_together() -> None:
     alike = compare_paired(base, tuned, lower_is_better=True)
     assert (found.verdict, found.p_value, found.test) == ("better", alike.p_value, alike.test)
     assert compare_paired(base, tuned, lower_is_better=True, weights=[1.0] * 80) == alike
+
+
+def test_a_failure_that_tuning_spares_is_gained() -> None:
+    found = compare_paired([1.0] * 14 + [0.0] * 6, [0.0] * 20, lower_is_better=True)
+    assert (found.gained, found.lost, found.verdict) == (14, 0, "better")
+    assert found.p_value == pytest.approx(2 * 0.5**14)
