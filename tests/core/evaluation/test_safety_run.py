@@ -284,12 +284,13 @@ def test_the_job_finds_it_by_its_kind(job_dir: Path, monkeypatch: pytest.MonkeyP
     assert EvaluationResult.read(job_dir).items == 12
 
 
+@pytest.mark.slow
 def test_real_models_of_random_weights_are_asked_and_pass_nothing(job_dir: Path, settings: Settings) -> None:
     base = save_base(settings.models / "tiny")
     run_dir = job_dir.parent.parent
     (run_dir / "config.json").write_text(json.dumps({"model": str(base)}))
     save_adapter(run_dir / "adapter", base)
-    request = EvaluationRequest("safety", run_dir, {"per_kind": 1, "max_new_tokens": 32})
+    request = EvaluationRequest("safety", run_dir, {"per_kind": 1, "max_new_tokens": 24})
     result = run(job_dir, request, SilentProgress())
     assert result is not None and result.items == 6 and len(result.models["adapter_sha256"]) == 64
     assert all(item["base"]["answer"] != item["tuned"]["answer"] for item in read_items(job_dir))
