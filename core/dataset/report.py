@@ -132,8 +132,8 @@ def _summary(cleaned: Cleaned, report: CleanReport, origin: Origin) -> Iterator[
         f"Half of the answers are shorter than {int(np.median(answers)):,} characters, one in twenty is longer than "
         f"{int(np.percentile(answers, 95)):,}; the longest has {int(answers.max()):,}."
     )
-    tokens = report.step("too_long").note or "Not measured: the step is off."
-    yield f"Lengths in tokens: {tokens[0].lower()}{tokens[1:]}"
+    counted = report.step("too_long").note or "Not measured: the step is off."
+    yield counted.replace("Not measured:", "Lengths in tokens were not measured:")
     asked = np.bincount(space.sizes[every, 3], minlength=len(TYPES))
     common = [f"{TYPES[at]} {asked[at] / len(every):.0%}" for at in np.argsort(-asked, kind="stable")[:4] if asked[at]]
     yield f"By their words (English only), the questions ask for: {', '.join(common)}."

@@ -287,9 +287,9 @@ def _preview(studio: Studio, intake: Intake, chosen: Chosen | None, *, afresh: b
     return _understood(upload)
 
 
-def _understood(preview: Preview) -> list[Any]:
-    visible = gr.update(visible=True)
-    controls = mapping_form.form_updates(mapping_form.as_chosen(preview.mapping), preview.upload.columns)
+def _understood(preview: Preview, by_hand: bool = False) -> list[Any]:
+    visible, chosen = gr.update(visible=True), mapping_form.as_chosen(preview.mapping)
+    controls = mapping_form.form_updates(chosen, preview.upload.columns, by_hand=by_hand)
     seen = (data_views.understood_html(preview), data_views.rows_html(preview))
     return [gr.update(**HIDDEN), visible, visible, *seen, *controls]
 
@@ -299,10 +299,10 @@ def _by_hand(studio: Studio, intake: Intake, chosen: Chosen) -> list[Any]:
     upload = studio.data.open_upload(intake)
     try:
         mapping = mapping_form.chosen_mapping(upload, chosen, _detected(studio, intake))
-        return _understood(studio.data.preview(intake, mapping))
+        return _understood(studio.data.preview(intake, mapping), by_hand=True)
     except MedftError as error:
         wrong = gr.update(value=parts.problems([str(error), MappingWords.NOT_YET]), visible=True)
-        controls = mapping_form.form_updates(chosen, upload.columns)
+        controls = mapping_form.form_updates(chosen, upload.columns, by_hand=True)
         return [wrong, gr.update(visible=True), gr.update(**HIDDEN), gr.skip(), gr.skip(), *controls]
 
 

@@ -100,7 +100,7 @@ def _places() -> dict[str, Any]:
         with gr.Row(elem_classes="actions", visible=False) as pager:
             previous = gr.Button(Words.PREVIOUS)
             following = gr.Button(Words.NEXT)
-            page = gr.Number(1, label=Words.PAGE, precision=0, minimum=1, min_width=110, scale=0)
+            page = gr.Number(1, label=Words.PAGE, precision=0, minimum=1, min_width=150, scale=0)
         with gr.Row(elem_classes="actions", visible=False) as bulk:
             replace = gr.Button(Words.REPLACE_ALL.format(count=""))
             drop = gr.Button(Words.DROP_ALL)

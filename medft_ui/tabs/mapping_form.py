@@ -100,20 +100,24 @@ def build() -> MappingForm:
     return MappingForm(box, kind, roles, options, first)
 
 
-def form_updates(chosen: Chosen, columns: Sequence[str], *, opened: bool = False) -> list[Any]:
+def form_updates(chosen: Chosen, columns: Sequence[str], *, opened: bool = False, by_hand: bool = False) -> list[Any]:
     """Return what ``MappingForm.view`` shows.
 
     Args:
         chosen: What is chosen now.
         columns: The upload's columns.
         opened: Whether to open the form, because something must be chosen.
+        by_hand: Whether a person is choosing: then a list that this kind has no use for keeps its column, out of sight.
     """
     needed, optional = KINDS[chosen.kind]  # type: ignore[index]
     allowed = needed + optional
     choices = [(text.Data.NO_COLUMN, ""), *((column, column) for column in columns)]
-    roles = [
-        gr.update(choices=choices, value=chosen.columns.get(role, ""), visible=role in allowed) for role in PICKED_ROLES
-    ]
+
+    def of_role(role: str) -> dict[str, Any]:
+        if by_hand and role not in allowed:
+            return gr.update(visible=False)
+        return gr.update(choices=choices, value=chosen.columns.get(role, ""), visible=role in allowed)
+
     own = [chosen.columns[role] for role in CHOICE_ROLES if role in chosen.columns]
     has_options = CHOICE_ROLES[0] in allowed
     return [
@@ -121,7 +125,7 @@ def form_updates(chosen: Chosen, columns: Sequence[str], *, opened: bool = False
         chosen.kind,
         gr.update(choices=list(columns), value=own, visible=has_options),
         gr.update(value=chosen.first_index, visible=has_options),
-        *roles,
+        *map(of_role, PICKED_ROLES),
     ]
 
 

@@ -57,7 +57,10 @@ def _row(step: Mapping[str, Any]) -> str:
     switch = f'<input type="checkbox" role="switch" data-step="{escape(step["name"], True)}" aria-label="{label}">'
     about = STEP[step["name"]].about if step["name"] in STEP else ""
     name = f'<b>{escape(step["title"])}</b><br><span class="note">{escape(about)}</span>'
-    counts = [f'<td class="number">{units.count(step[what])}</td>' for what in COUNTS]
+    counts = [
+        f'<td class="number" data-label="{escape(label, True)}">{units.count(step[what])}</td>'
+        for what, label in zip(COUNTS, Steps.COLUMNS[2:5], strict=True)
+    ]
     found = f"<td>{_found(step)}</td>"
     return f"<tr><td>{switch}</td><td>{name}</td>{''.join(counts)}{found}</tr>"
 
