@@ -33,6 +33,7 @@ from core.dataset.store import Dataset, list_datasets, open_dataset
 from core.errors import ConfigError, DatasetError, JobError, MedftError, Problem, ResourceError
 from core.evaluation.desk import EvaluationDesk
 from core.evaluation.feedback import FeedbackStore
+from core.evaluation.of_run import can_go_on
 from core.evaluation.review.desk import ReviewDesk
 from core.evaluation.scorecard_page import scorecard_files
 from core.export.adapter import export_adapter, write_adapter_folder
@@ -72,7 +73,7 @@ class Studio:
 
     def __init__(self, settings: Settings, controller: JobController | None = None) -> None:
         self.settings = settings
-        self.controller = controller or JobController(settings.runs, resumable=last_whole_checkpoint)
+        self.controller = controller or JobController(settings.runs, resumable=_resumable)
         self.chats = ChatDesk(settings, self.controller, self.model_folder)
         self.feedback = FeedbackStore(settings.database)
         self.data = DatasetDesk(settings.datasets, self._token_counter, local_folders=not settings.is_public)
@@ -342,6 +343,11 @@ class Studio:
         if job is None:
             raise JobError(f"There is no run {run_id!r}.", "Choose one from the list of runs.")
         return job.folder
+
+
+def _resumable(folder: Path) -> bool:
+    """Whether a job's folder holds something to go on from: a run's checkpoint, or an evaluation's items."""
+    return can_go_on(folder) or last_whole_checkpoint(folder) is not None
 
 
 def _new_id(name: str) -> str:

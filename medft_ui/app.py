@@ -21,14 +21,29 @@ from core.jobs.snapshot import Snapshot
 from medft_ui import sidebar, text
 from medft_ui.api import add_api
 from medft_ui.errors import shown
+from medft_ui.evaluate_text import TAB as EVALUATE
+from medft_ui.evaluation_api import add_evaluation_api
 from medft_ui.events import QUICK
 from medft_ui.review_api import add_review_api
 from medft_ui.review_text import Rate
 from medft_ui.run_charts import View
 from medft_ui.sidebar import Sidebar
-from medft_ui.tabs import chat, data, data_views, export, help, monitor, review, train, work_card
+from medft_ui.tabs import (
+    chat,
+    data,
+    data_views,
+    evaluate,
+    export,
+    export_merge,
+    help,
+    monitor,
+    review,
+    train,
+    work_card,
+)
 from medft_ui.tabs.chat import Chat
 from medft_ui.tabs.data import Data
+from medft_ui.tabs.evaluate import Evaluate
 from medft_ui.tabs.export import Export
 from medft_ui.tabs.monitor import Monitor
 from medft_ui.tabs.train import Train
@@ -50,6 +65,7 @@ class Page:
     train: Train
     monitor: Monitor
     chat: Chat
+    evaluate: Evaluate
     export: Export
     timer: gr.Timer
     seen: gr.Textbox
@@ -62,7 +78,15 @@ class Page:
     @property
     def live(self) -> list[Any]:
         """Everything that the poll updates."""
-        head = [self.seen, self.timer, self.data.hero, *self.sidebar.live, *self.monitor.live]
+        head = [
+            self.seen,
+            self.timer,
+            self.data.hero,
+            *self.sidebar.live,
+            *self.monitor.live,
+            *self.evaluate.live,
+            *self.export.live,
+        ]
         return [*head, self.data.work.token, *self.pickers]
 
 
@@ -80,10 +104,11 @@ def build_app(studio: Studio) -> gr.Blocks:
         _starts(studio, page)
         add_api(studio)
         add_review_api(studio)
+        add_evaluation_api(studio)
     return demo
 
 
-def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Export]:
+def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Evaluate, Export]:
     with gr.Tab(text.App.DATA, id="data"):
         data_tab = data.build(studio)
     with gr.Tab(text.App.TRAIN, id="train") as train_opened:
@@ -92,6 +117,8 @@ def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Export]:
         monitor_tab = monitor.build(studio)
     with gr.Tab(text.App.CHAT, id="chat"):
         chat_tab = chat.build(studio)
+    with gr.Tab(EVALUATE, id="evaluate") as evaluate_opened:
+        evaluate_tab = evaluate.build(studio, evaluate_opened)
     with gr.Tab(Rate.TAB, id="review") as review_opened:
         review.build(studio, review_opened)
     with gr.Tab(text.App.EXPORT, id="export") as export_opened:
@@ -100,7 +127,7 @@ def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Export]:
         help.build()
     train.on_open(studio, train_tab, train_opened)
     export.on_open(studio, export_tab, export_opened)
-    return data_tab, train_tab, monitor_tab, chat_tab, export_tab
+    return data_tab, train_tab, monitor_tab, chat_tab, evaluate_tab, export_tab
 
 
 def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
@@ -118,15 +145,24 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
         token = f"{newest.revision} {run} {view} {device.used_gib:.1f} {picks[1]} {made} {lists}"
         if token == seen:
             return nothing
-        picked = monitor.run_id(run)
-        snapshot = newest if picked is None else studio.snapshot(picked)
+        snapshot = monitor.snapshot_of(studio, newest, run, runs)
         timer = gr.Timer(BUSY_S if newest.is_active or (work and work.is_active) else IDLE_S)
         hero = gr.update(visible=not runs)
         side = sidebar.updates(newest, device, _chosen(datasets, newest, picks[1]))
         lists_now = (
             picker_updates(datasets, runs, picks) if not seen.endswith(lists) else [gr.skip()] * len(page.pickers)
         )
-        return [token, timer, hero, *side, *monitor.updates(studio, snapshot, view), made, *lists_now]
+        return [
+            token,
+            timer,
+            hero,
+            *side,
+            *monitor.updates(studio, snapshot, view),
+            *evaluate.updates(newest),
+            *export_merge.updates(newest),
+            made,
+            *lists_now,
+        ]
 
     def unpack(seen: str, axis: Any, smoothing: float, log_scale: bool, *picks: Any) -> list[Any]:
         return poll(seen, picks, picks[2], View(axis, smoothing, log_scale))

@@ -5,13 +5,29 @@ It does not know: components, HTML.
 
 from __future__ import annotations
 
+from core.jobs.job import Job
 from core.jobs.snapshot import TRAINING_PHASE, Snapshot
 from medft_ui import text, units
 
 
 def share_done(snapshot: Snapshot) -> float:
     """How much of the run is done, 0 to 1; below 0 if nobody knows yet."""
-    return snapshot.step / snapshot.total_steps if snapshot.total_steps else -1.0
+    if snapshot.total_steps:
+        return snapshot.step / snapshot.total_steps
+    if snapshot.job is not None and snapshot.job.kind != "train" and snapshot.phase is not None:
+        return -1.0 if snapshot.phase.share is None else snapshot.phase.share
+    return -1.0
+
+
+def state_word(job: Job) -> str:
+    """What a job is doing, in a word: training, evaluating, merging, finished."""
+    if job.kind != "train" and job.state in text.OTHER_STATES:
+        return (
+            text.WORKING.get(job.kind, text.OTHER_STATES["running"])
+            if job.state == "running"
+            else text.OTHER_STATES[job.state]
+        )
+    return text.STATES[job.state][0]
 
 
 def phase_words(snapshot: Snapshot) -> str:

@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.jobs.gpu import DeviceStatus
+from core.jobs.job import Job
 from core.jobs.snapshot import TRAINING_PHASE, Snapshot
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
 from medft_ui.events import QUICK
-from medft_ui.run_words import phase_words, share_done, silence_words, step_words
+from medft_ui.run_words import phase_words, share_done, silence_words, state_word, step_words
 
 if TYPE_CHECKING:
     from core.dataset.store import Dataset
     from core.studio import Studio
+
+# What can go on where it was; whatever else runs is stopped, not paused.
+RESUMABLE = ("train", "evaluate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ def updates(snapshot: Snapshot, device: DeviceStatus, dataset: Dataset | None) -
     stoppable = active and snapshot.state != "stopping"
     resumable = not active and snapshot.resumable
     ask = gr.skip() if stoppable else gr.update(visible=False)
-    buttons = [gr.update(visible=stoppable), gr.update(visible=stoppable), gr.update(visible=resumable)]
+    pausable = stoppable and snapshot.job is not None and snapshot.job.kind in RESUMABLE
+    buttons = [gr.update(visible=pausable), gr.update(visible=stoppable), gr.update(visible=resumable)]
     tiles = f'<div class="tiles">{_device_tile(snapshot, device)}{_job_tile(snapshot)}</div>'
     return [tiles, _dataset_tile(dataset), *buttons, ask]
 
@@ -125,13 +130,19 @@ def _job_tile(snapshot: Snapshot) -> str:
     job = snapshot.job
     if job is None:
         return _tile(text.Sidebar.NOTHING, f'<div class="big">{escape(text.Sidebar.NOTHING_HINT)}</div>')
-    word, _ = text.STATES[job.state]
-    over = f"{word} · {job.name}"
+    over = f"{state_word(job)} · {job.name}"
     if not job.is_active:
-        error = snapshot.error.message if snapshot.error else text.STATE_HINTS[job.state]
+        error = snapshot.error.message if snapshot.error else _ended(job)
         bad = "bad" if snapshot.state in ("failed", "interrupted") else ""
         return _tile(over, f'<p class="small">{escape(error)}</p>', bad)
     return _tile(over, _progress(snapshot))
+
+
+def _ended(job: Job) -> str:
+    """Where to go on when work has ended."""
+    if job.kind == "train":
+        return text.STATE_HINTS[job.state]
+    return text.DONE_HINTS.get(job.kind, "") if job.state == "finished" else state_word(job)
 
 
 def _progress(snapshot: Snapshot) -> str:

@@ -80,10 +80,10 @@ class Sidebar:
     PAUSE = "Pause"
     STOP = "Stop…"
     RESUME = "Resume"
-    ASK = "Keep what it has learnt, or delete this run?"
+    ASK = "Keep what is done so far, or throw it away?"
     KEEP = "Stop and keep"
-    DISCARD = "Discard the run"
-    GO_ON = "Go on training"
+    DISCARD = "Discard it"
+    GO_ON = "Go on"
     MEMORY_LABEL = "Memory in use"
     PROGRESS_LABEL = "Progress of the run"
     ACTIONS = "Control the run"
@@ -98,6 +98,14 @@ STATES = {
     "stopped": ("paused", "look"),
     "failed": ("failed", "bad"),
     "interrupted": ("interrupted", "bad"),
+}
+# What runs when it is not training, and where its result is, by the job's kind.
+WORKING = {"evaluate": "evaluating", "merge": "merging", "review_answers": "answering"}
+OTHER_STATES = {"running": "working", "stopped": "stopped"}
+DONE_HINTS = {
+    "evaluate": "The result is on the Evaluate screen.",
+    "merge": "The merged model is on the Export screen.",
+    "review_answers": "The review is on the Review screen.",
 }
 STATE_HINTS = {
     "queued": "It starts when the machine is free.",
@@ -349,6 +357,7 @@ EXPORT_FILES = (
     ("chat_template.jinja", "how questions are put to it"),
     ("README.md", "the model card"),
     ("audit.json", "data, settings, results and hashes"),
+    ("scorecard.html", "what was measured, with scorecard.md and scorecard.json"),
 )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import gradio as gr
 
 from core.config import RECOMMENDED_ZONES
+from core.evaluation.forest import STYLE as FOREST_STYLE
 
-STYLESHEET = Path(__file__).with_name("style.css")
+STYLESHEETS = tuple(Path(__file__).with_name(name) for name in ("style.css", "evaluate.css"))
 FONT = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
 FONT_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 
@@ -96,4 +97,5 @@ def stylesheet() -> str:
         start, end, _ = SLIDERS[name]
         edges = ((edge - start) / (end - start) * 100 for edge in (low, high))
         zones.append("#set-{} {{ --zone-low: {:.1f}%; --zone-high: {:.1f}%; }}".format(name, *edges))
-    return STYLESHEET.read_text(encoding="utf-8") + "\n" + "\n".join(zones) + "\n"
+    sheets = [path.read_text(encoding="utf-8") for path in STYLESHEETS]
+    return "\n".join([*sheets, FOREST_STYLE, *zones]) + "\n"

@@ -18,11 +18,11 @@ from core.evaluation.result import Measure, Unit
 from core.evaluation.statistics import Interval
 from core.evaluation.wording import LANDMARKS, difference, interval, number, verdict
 
-STYLE = """.forest{font-size:.875rem}.forest .row{display:grid;grid-template-columns:minmax(150px,1.1fr) 2fr 2fr;
+STYLE = """.forest{font-size:.875rem}.forest .line{display:grid;grid-template-columns:minmax(150px,1.1fr) 2fr 2fr;
 gap:4px 18px;align-items:center;padding:9px 0;border-bottom:1px solid var(--line,#dfe5ea)}.forest .what b{display:block;font-weight:650}
 .forest .track{position:relative;height:34px;background:var(--track,#eef2f5);border-radius:6px}
 .forest .track i,.forest .track u,.forest .track s{position:absolute;display:block;text-decoration:none}
-.forest i.bar{height:3px;border-radius:3px}.forest i.dot{width:11px;height:11px;margin:-4px 0 0 -5px;border-radius:50%}
+.forest i.reach{height:3px;border-radius:3px}.forest i.dot{width:11px;height:11px;margin:-4px 0 0 -5px;border-radius:50%}
 .forest .base{background:var(--chart-eval,#c2620a);top:9px}.forest .tuned{background:var(--chart-train,#0f766e);top:22px}
 .forest .gap{top:16px;background:var(--info,#234a97)}.forest .gap.good{background:var(--good,#0b5f58)}
 .forest .gap.bad{background:var(--bad,#9b1c1c)}.forest .gap.look{background:var(--look,#7a5200)}
@@ -35,7 +35,7 @@ gap:4px 18px;align-items:center;padding:9px 0;border-bottom:1px solid var(--line
 .forest .legend em{font-style:normal;display:inline-flex;align-items:center;gap:6px}
 .forest .legend i{position:static;margin:0}.forest .legend .stick{width:0;height:14px;border-left:2px solid var(--quiet,#5a6876)}
 .forest .legend .dots{border-left-style:dotted}
-@media(max-width:768px){.forest .row{grid-template-columns:1fr}.forest .axis{padding-bottom:18px}}"""
+@media(max-width:768px){.forest .line{grid-template-columns:1fr}.forest .axis{padding-bottom:18px}}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _group(measures: Sequence[Measure], unit: Unit) -> str:
     ends = f"<b>{number(values.low, unit)}</b><b>{number(values.high, unit)}</b>"
     zero = f"<b>{_signed(gaps.low, unit)}</b><b>0</b><b>{_signed(gaps.high, unit)}</b>"
     axis = (
-        f'<div class="row axis" aria-hidden="true"><div></div><span>{ends}</span><span class="mid">{zero}</span></div>'
+        f'<div class="line axis" aria-hidden="true"><div></div><span>{ends}</span><span class="mid">{zero}</span></div>'
     )
     return rows + axis
 
@@ -134,12 +134,12 @@ def _row(measure: Measure, values: _Axis, gaps: _Axis) -> str:
     right = f'<u style="left:{gaps.at(0):.1f}%"></u>{_mark(found.difference, gaps, f"gap {tone}")}'
     pill = f'<span class="pill {tone}">{escape(word)}</span>'
     return (
-        f'<div class="row" role="img" aria-label="{escape(words, True)}"><div class="what"><b>{escape(measure.label)}</b>{pill}</div>'
+        f'<div class="line" role="img" aria-label="{escape(words, True)}"><div class="what"><b>{escape(measure.label)}</b>{pill}</div>'
         f'<div class="track">{left}</div><div class="track">{right}</div></div>'
     )
 
 
 def _mark(found: Interval, axis: _Axis, names: str) -> str:
     low, high = axis.at(found.low), axis.at(found.high)
-    bar = f'<i class="bar {names}" style="left:{low:.1f}%;width:{max(high - low, 0.4):.1f}%"></i>'
-    return f'{bar}<i class="dot {names}" style="left:{axis.at(found.value):.1f}%"></i>'
+    reach = f'<i class="reach {names}" style="left:{low:.1f}%;width:{max(high - low, 0.4):.1f}%"></i>'
+    return f'{reach}<i class="dot {names}" style="left:{axis.at(found.value):.1f}%"></i>'

@@ -1,6 +1,6 @@
 """The items of an evaluation, sorted, filtered and cut into pages, so that a screen never holds them all.
 
-    pick(job_dir, ItemQuery(sort="worst"), measures) → ItemPage
+    pick(all_items(job_dir), ItemQuery(sort="worst"), measures) → ItemPage
 
 An item's scores are the numbers that stand under both ``base`` and ``tuned``. It does not know: how anything was scored.
 """
@@ -16,13 +16,14 @@ from typing import Any, Literal, get_args
 
 from core.errors import InputError
 from core.evaluation.result import ITEMS_FILE, Measure, read_items
+from core.evaluation.safety.overrule import OVERRULES_FILE, safety_items
 
 Sort = Literal["asked", "worst", "best", "flips", "topic"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 MOST_PER_PAGE = 200
 # Of each, lower is better, whether or not a measure of that name says so.
-LOWER = frozenset({"loss", "perplexity", "repetition", "truncated", "refused", "refusal", "tokens"})
-TOPIC_KEYS = ("topic", "category", "subject", "task", "group")
+LOWER = frozenset({"loss", "perplexity", "repetition", "truncated", "refusal", "tokens"})
+TOPIC_KEYS = ("topic", "task")
 
 Item = Mapping[str, Any]
 
@@ -70,11 +71,11 @@ class ItemPage:
     topics: tuple[str, ...]
 
 
-def pick(job_dir: Path, query: ItemQuery, measures: Sequence[Measure] = ()) -> ItemPage:
+def pick(everything: Sequence[Item], query: ItemQuery, measures: Sequence[Measure] = ()) -> ItemPage:
     """Sort, filter and cut.
 
     Args:
-        job_dir: The evaluation's folder.
+        everything: What ``all_items`` returns.
         query: What is asked for.
         measures: What was measured; says of which scores lower is better.
 
@@ -83,7 +84,6 @@ def pick(job_dir: Path, query: ItemQuery, measures: Sequence[Measure] = ()) -> I
     """
     if query.sort not in SORTS:
         raise InputError(f"Items cannot be sorted by {query.sort!r}.", f"Choose one of {', '.join(SORTS)}.")
-    everything = all_items(job_dir)
     scores = score_names(everything)
     if query.score and query.score not in scores:
         raise InputError(f"Items have no score {query.score!r}.", f"Choose one of {', '.join(scores) or 'none'}.")
@@ -104,30 +104,34 @@ def pick(job_dir: Path, query: ItemQuery, measures: Sequence[Measure] = ()) -> I
     return ItemPage(shown, len(found), page, pages, score, scores, topics)
 
 
-def find(job_dir: Path, item_id: str) -> Item:
+def find(everything: Sequence[Item], item_id: str) -> Item:
     """One item in full.
 
     Raises:
         InputError: if there is none of that id.
     """
-    item = next((item for item in all_items(job_dir) if str(item["id"]) == str(item_id)), None)
+    item = next((item for item in everything if str(item["id"]) == str(item_id)), None)
     if item is None:
         raise InputError(f"There is no item {item_id!r} in this evaluation.", "Choose one from the list.")
     return item
 
 
 def all_items(job_dir: Path) -> tuple[Item, ...]:
-    """Every item in the order it was asked; read again only when the file has changed."""
-    path = job_dir / ITEMS_FILE
-    if not path.is_file():
-        return ()
-    about = path.stat()
-    return _read(job_dir, about.st_mtime_ns, about.st_size)
+    """Every item in the order it was asked, with what people overruled; read again only when a file has changed."""
+    stamps = [path.stat() for path in (job_dir / ITEMS_FILE, job_dir / OVERRULES_FILE) if path.is_file()]
+    return _read(job_dir, tuple((stamp.st_mtime_ns, stamp.st_size) for stamp in stamps))
 
 
 @functools.lru_cache(maxsize=2)
-def _read(job_dir: Path, changed_ns: int, size_bytes: int) -> tuple[Item, ...]:
-    return tuple(item | {"number": number} for number, item in enumerate(read_items(job_dir), start=1))
+def _read(job_dir: Path, stamps: tuple[tuple[int, int], ...]) -> tuple[Item, ...]:
+    items = safety_items(job_dir) if (job_dir / OVERRULES_FILE).is_file() else read_items(job_dir)
+    return tuple(_counted(item) | {"number": number} for number, item in enumerate(items, start=1))
+
+
+def _counted(item: Item) -> dict[str, Any]:
+    """Let a person's word count in the score, too; without one it is the rule's."""
+    said = {pane: item[pane] for pane in ("base", "tuned") if (item.get(pane) or {}).get("overruled")}
+    return dict(item) | {pane: body | {"passed": float(body["stands"] == "pass")} for pane, body in said.items()}
 
 
 def score_names(items: Sequence[Item]) -> tuple[str, ...]:

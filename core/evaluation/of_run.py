@@ -6,9 +6,10 @@ It does not know: who starts them, what they measure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from core.errors import JobError
-from core.evaluation.result import EVALUATIONS, EvaluationResult, Kind
+from core.evaluation.result import EVALUATIONS, REQUEST_FILE, EvaluationResult, Kind
 from core.jobs.job import Job
 
 TITLES: Mapping[Kind, str] = {"heldout": "Held-out rows", "benchmark": "Benchmarks", "safety": "Safety probes"}
@@ -20,7 +21,7 @@ def run_of(job: Job) -> str:
 
 
 def newest_results(jobs: Sequence[Job]) -> dict[Kind, tuple[Job, EvaluationResult]]:
-    """Of each kind, the newest evaluation with a result that can be read.
+    """Of each kind, the newest complete evaluation; where there is none, the newest with a result that can be read.
 
     Args:
         jobs: A run's evaluations, the newest first.
@@ -31,5 +32,12 @@ def newest_results(jobs: Sequence[Job]) -> dict[Kind, tuple[Job, EvaluationResul
             result = EvaluationResult.read(job.folder)
         except JobError:  # still running, failed, discarded or damaged: the list of evaluations says so
             continue
-        found.setdefault(result.kind, (job, result))
+        known = found.get(result.kind)
+        if known is None or (result.complete and not known[1].complete):
+            found[result.kind] = (job, result)
     return found
+
+
+def can_go_on(folder: Path) -> bool:
+    """Whether an evaluation that did not come to its end can be resumed: every kind goes on behind its last item."""
+    return folder.parent.name == EVALUATIONS and (folder / REQUEST_FILE).is_file()

@@ -17,6 +17,10 @@ UNKNOWN = "–"
 FACTS = {
     "majority": "always the commonest answer",
     "chance": "guessing",
+    "detectable_points": "smallest difference that so many items would show, in points",
+    "base_percent_by_length": "base, scored by length, %",
+    "tuned_percent_by_length": "tuned, scored by length, %",
+    "prompts_cut": "prompts that were cut",
     "base_perplexity": "perplexity, base",
     "tuned_perplexity": "perplexity, tuned",
 }

@@ -21,6 +21,9 @@ from core.jobs.job import Job
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
 from medft_ui.events import QUICK
+from medft_ui.export_text import Signed
+from medft_ui.tabs import export_merge
+from medft_ui.tabs.export_merge import MergeCard
 
 if TYPE_CHECKING:
     from core.studio import Studio
@@ -41,6 +44,13 @@ class Export:
     push: gr.Button
     pushed: gr.HTML
     card: gr.Markdown
+    signed: gr.HTML
+    merge: MergeCard
+
+    @property
+    def live(self) -> list[Any]:
+        """What the poll updates."""
+        return self.merge.live
 
 
 def build(studio: Studio) -> Export:
@@ -48,6 +58,7 @@ def build(studio: Studio) -> Export:
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(text.Export.TITLE, text.Export.ASIDE))
         run = gr.Dropdown([], label=text.Export.RUN, info=text.Export.RUN_INFO)
+        signed = gr.HTML()
     with gr.Row(equal_height=True):
         with gr.Column(elem_classes="card", min_width=320):
             gr.HTML(parts.heading(text.Export.HOME, text.Export.HOME_ASIDE))
@@ -65,11 +76,12 @@ def build(studio: Studio) -> Export:
             with gr.Row(elem_classes="actions"):
                 push = gr.Button(text.Export.PUSH)
             pushed = gr.HTML(min_height=32)
+    merge = export_merge.build()
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(text.Export.CARD, text.Export.CARD_ASIDE))
         gr.HTML(parts.banner(text.SAFETY))
         card = gr.Markdown(text.Export.CARD_EMPTY, label=text.Export.CARD, elem_classes="modelcard", max_height=560)
-    export = Export(run, make, making, download, repository, private, push, pushed, card)
+    export = Export(run, make, making, download, repository, private, push, pushed, card, signed, merge)
     _wire(studio, export)
     return export
 
@@ -90,23 +102,24 @@ def _wire(studio: Studio, export: Export) -> None:
 
     @shown
     def show_card(run: str | None) -> list[Any]:
-        return [card_body(studio, run), gr.update(visible=False)]
+        return [card_body(studio, run), gr.update(visible=False), signed_html(studio, run)]
 
     export.make.click(make_zip, export.run, export.download, show_progress_on=export.making, api_visibility="private")
     export.push.click(
         push_adapter, [export.run, export.repository, export.private], export.pushed, api_visibility="private"
     )
-    export.run.change(show_card, export.run, [export.card, export.download], **QUICK)
+    export.run.change(show_card, export.run, [export.card, export.download, export.signed], **QUICK)
 
 
 def on_open(studio: Studio, export: Export, opened: gr.Tab) -> None:
-    """Show the model card of the chosen run when the tab is opened."""
+    """Show the model card of the chosen run, and whether it is signed, when the tab is opened."""
 
     @shown
-    def show(run: str | None) -> str:
-        return card_body(studio, run)
+    def show(run: str | None) -> list[Any]:
+        return [card_body(studio, run), signed_html(studio, run)]
 
-    opened.select(show, export.run, export.card, **QUICK)
+    opened.select(show, export.run, [export.card, export.signed], **QUICK)
+    export_merge.wire(studio, export.merge, export.run, opened)
 
 
 def run_choices(runs: Sequence[Job]) -> list[tuple[str, str]]:
@@ -122,6 +135,19 @@ def card_body(studio: Studio, run: str | None) -> str:
     if not card.startswith("---\n"):
         return card
     return card.partition("\n---\n")[2].lstrip()
+
+
+def signed_html(studio: Studio, run: str | None) -> str:
+    """Whether a run is signed, what its scorecard comes to, and what is not known of it."""
+    if not run:
+        return ""
+    signed, card = studio.evaluations.sign_off(run), studio.evaluations.scorecard(run)
+    if not signed.signed:
+        pill = parts.pill(Signed.UNSIGNED, "bad")
+    else:
+        pill = parts.pill(Signed.CHANGED, "look") if signed.changed else parts.pill(Signed.SIGNED, "good")
+    said = "".join(f"<p>{escape(line)}</p>" for line in (signed.sentence, card.headline))
+    return parts.heading(Signed.TITLE, Signed.ASIDE, pill) + said + parts.note(Signed.WHERE)
 
 
 def zip_for_download(studio: Studio, run_id: str) -> Path:

@@ -218,6 +218,22 @@ def run_id(picked: str | None) -> str | None:
     return None if picked in (None, "", LATEST) else picked
 
 
+def snapshot_of(studio: Studio, newest: Snapshot, picked: str | None, runs: Sequence[Job]) -> Snapshot:
+    """The picture to show: of the run that is picked, else of the newest run, also while other work holds the machine.
+
+    Args:
+        studio: The desk.
+        newest: A picture of the work that matters now, whatever it is.
+        picked: What is picked.
+        runs: Every training run, the newest first.
+    """
+    run = run_id(picked)
+    if run is None and newest.job is not None and newest.job.kind != "train":
+        run = runs[0].id if runs else None
+        return studio.snapshot(run) if run else Snapshot(newest.revision)
+    return newest if run is None else studio.snapshot(run)
+
+
 def run_choices(runs: Sequence[Job]) -> list[tuple[str, str]]:
     """The runs to pick from, newest first."""
     named = [(f"{job.name} · {text.STATES[job.state][0]} · {units.moment(job.created)}", job.id) for job in runs]

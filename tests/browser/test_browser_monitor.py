@@ -111,11 +111,11 @@ def test_stop_asks_before_it_discards(studio: FakeStudio, open_page: Callable[..
     page = open_page()
     side = page.locator(".sidebar")
     side.get_by_role("button", name="Stop…").click()
-    side.get_by_role("button", name="Go on training").click()
-    expect(side.get_by_role("button", name="Discard the run")).to_be_hidden()
+    side.get_by_role("button", name="Go on").click()
+    expect(side.get_by_role("button", name="Discard it")).to_be_hidden()
     assert studio.fake.asked == []
     side.get_by_role("button", name="Stop…").click()
-    side.get_by_role("button", name="Discard the run").click()
+    side.get_by_role("button", name="Discard it").click()
     expect(side.get_by_text("paused · Respiratory demo")).to_be_visible()
     assert studio.fake.asked == [("stop", studio.fake.now.job.id, False)]  # type: ignore[union-attr]
 

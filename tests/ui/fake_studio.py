@@ -89,6 +89,7 @@ class FakeController:
     now: Snapshot = field(default_factory=lambda: Snapshot(0))
     status: DeviceStatus = CPU
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    others: list[Job] = field(default_factory=list)  # jobs beside the one that is shown
 
     def start(self) -> None:
         pass
@@ -97,7 +98,9 @@ class FakeController:
         pass
 
     def jobs(self) -> tuple[Job, ...]:
-        return (self.now.job,) if self.now.job else ()
+        shown = (self.now.job,) if self.now.job else ()
+        beside = [job for job in self.others if job.id not in {each.id for each in shown}]
+        return tuple(sorted([*shown, *beside], key=lambda job: job.created, reverse=True))
 
     def active(self) -> Job | None:
         return self.now.job if self.now.is_active else None
@@ -106,7 +109,10 @@ class FakeController:
         return self.status
 
     def snapshot(self, job_id: str | None = None) -> Snapshot:
+        other = next((job for job in self.others if job.id == job_id), None)
         if job_id is not None and (self.now.job is None or self.now.job.id != job_id):
+            if other is not None:
+                return replace(snapshot(other.state, 200), job=other, error=other.error)
             raise JobError(f"There is no run {job_id!r}.", "Choose one from the list of runs.")
         return self.now
 
@@ -116,9 +122,17 @@ class FakeController:
 
     def submit(self, kind: str, job_dir: Path, *, name: str = "", note: str = "", dataset_id: str = "") -> Job:
         self.asked.append(("submit", kind, dataset_id))
-        started = replace(job("starting", name, job_dir.name), folder=job_dir, dataset_id=dataset_id)
+        if self.now.job is not None:
+            self.others.append(self.now.job)
+        started = replace(job("starting", name, job_dir.name), folder=job_dir, kind=kind, dataset_id=dataset_id)
         self.show(Snapshot(0, started, "starting", Phase("loading the model")))
         return started
+
+    def delete(self, job_id: str) -> None:
+        self.asked.append(("delete", job_id))
+        self.others = [job for job in self.others if job.id != job_id]
+        if self.now.job is not None and self.now.job.id == job_id:
+            self.show(Snapshot(0))
 
     def stop(self, job_id: str, keep: bool) -> Job:
         self.asked.append(("stop", job_id, keep))

@@ -1,0 +1,38 @@
+"""The visible strings of the merged model and of the sign-off on the Export screen; the older ones stand in text.py.
+
+Strings with {names} are filled with ``str.format``. It does not know: where a string is shown.
+"""
+
+from __future__ import annotations
+
+
+class Merge:
+    """The card of the merged model."""
+
+    TITLE = "The merged model"
+    ASIDE = "base and adapter in one folder"
+    WHAT = (
+        "For servers and converters that know no adapters (vLLM, llama.cpp, text generation servers). Stored in bfloat16. "
+        "Audit file and scorecard go with it."
+    )
+    START, AGAIN = "Merge", "Merge again"
+    STARTED = "Started. You can close this page: it goes on."
+    ZIP = "Prepare the zip"
+    DOWNLOAD = "Download"
+    DOWNLOAD_FILE = "Download {name} ({size})"
+    DONE = "The merged model ({size}) lies in this folder of the machine that runs the app:"
+    ROOM = "Needs {needed} of disk; {free} are free."
+    NO_ROOM = "Free some disk space, or merge the adapter elsewhere."
+    ROOM_UNKNOWN = "{free} of disk are free; what it needs is known once the base model is here."
+    NO_RUN = "Choose a run first."
+    PROGRESS = "Progress of merging"
+    WATCH = "State of merging"
+
+
+class Signed:
+    """What is said about the sign-off."""
+
+    TITLE = "Has somebody signed it?"
+    ASIDE = "what goes with it: scorecard, model card and audit file say the same"
+    WHERE = "Scorecard and sign-off are on the Evaluate screen. Both go with the adapter, as they are now."
+    SIGNED, CHANGED, UNSIGNED = "signed", "changed since it was signed", "not reviewed"
