@@ -8,32 +8,20 @@ It does not know: raters, screens, how answers are made (an Answerer makes them)
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from core.errors import JobError
+from core.evaluation.answering import Answerer, Answering
 from core.evaluation.review.items import Question, ReviewItem, ReviewOptions
 from core.evaluation.review.session import create_review
 from core.inference.messages import ChatOptions
 from core.jobs.job import read_job, write_whole
 from core.progress import Progress
-from core.records import Message
 from core.settings import Settings
 
 REQUEST_FILE = "review.json"
 ANSWERS_FILE = "answers.jsonl"
-
-
-class Answerer(Protocol):
-    """Answers questions with both models."""
-
-    def answer_pairs(self, prompts: Sequence[Sequence[Message]], options: ChatOptions) -> list[tuple[str, str]]:
-        """Return the base's and the tuned model's answer to each prompt."""
-
-    def describe(self) -> Mapping[str, Any]:
-        """Say which models answer, for the review's stated settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,47 +72,6 @@ class ReviewRequest:
             raise JobError(f"{REQUEST_FILE} is missing or damaged.", "Create the review again.") from error
 
 
-class ChatAnswerer:
-    """Answers with base and tuned in one batch, from one set of weights.
-
-    Args:
-        source: The run's folder.
-        models_dir: Where base models are kept.
-        progress: Told of each phase of loading.
-    """
-
-    def __init__(self, source: Path, models_dir: Path, progress: Progress) -> None:
-        from core.inference.chat import ChatModel  # noqa: PLC0415  (both load the tokenizers library, and then torch)
-        from core.inference.loader import load  # noqa: PLC0415
-        from core.inference.target import target_of  # noqa: PLC0415
-
-        self.model = ChatModel(load(target_of(source), models_dir, progress))
-
-    def answer_pairs(self, prompts: Sequence[Sequence[Message]], options: ChatOptions) -> list[tuple[str, str]]:
-        """Answer each prompt; see Answerer."""
-        return [self._pair(tuple(prompt), options) for prompt in prompts]
-
-    def describe(self) -> Mapping[str, Any]:
-        """Say which models answer; see Answerer."""
-        loaded = self.model.loaded
-        return {"base": loaded.target.model, "adapter_of": self._adapter_name(), "form": str(loaded.form.value)}
-
-    def _pair(self, prompt: tuple[Message, ...], options: ChatOptions) -> tuple[str, str]:
-        from core.inference.messages import ChatPiece, ChatRequest  # noqa: PLC0415
-
-        answers = {"base": "", "tuned": ""}
-
-        def collect(piece: ChatPiece) -> None:
-            answers[piece.which] += piece.text
-
-        self.model.answer(ChatRequest("both", prompt, prompt, options), collect)
-        return answers["base"].strip(), answers["tuned"].strip()
-
-    def _adapter_name(self) -> str:
-        adapter = self.model.loaded.target.adapter
-        return Path(adapter).parent.name if adapter else ""
-
-
 def generate(job_dir: Path, progress: Progress, answerer: Answerer | None = None) -> None:
     """Answer the questions and make the review.
 
@@ -136,14 +83,17 @@ def generate(job_dir: Path, progress: Progress, answerer: Answerer | None = None
         answerer: Makes the answers; None loads the run's models.
 
     Raises:
-        JobError: if review.json is missing or damaged, or it was stopped before the first answer.
+        JobError: if review.json is missing or damaged, it was stopped before the first answer, or no question can
+            be read by the models.
         ModelError: if the run has no adapter or its models cannot be loaded.
     """
     request, home = ReviewRequest.read(job_dir), Settings(home=read_job(job_dir).home)
-    answerer = answerer or ChatAnswerer(Path(request.source), home.models, progress)
+    answerer = answerer or Answering.open(Path(request.source), home.models, progress)
     items = _answer(request, answerer, job_dir / ANSWERS_FILE, progress)
     if progress.stop_requested() == "discard":
         return
+    if not items and not progress.stop_requested():
+        raise JobError("Every question is longer than the model can read.", "Create the review with shorter questions.")
     if not items:
         raise JobError("The review was stopped before the first answer.", "Create it again.")
     answers = {**answerer.describe(), **asdict(request.answers)}
@@ -153,14 +103,22 @@ def generate(job_dir: Path, progress: Progress, answerer: Answerer | None = None
 
 
 def _answer(request: ReviewRequest, answerer: Answerer, path: Path, progress: Progress) -> list[ReviewItem]:
-    items: list[ReviewItem] = []
+    """Answer batch by batch; what is answered when the person stops is kept, in the order of the questions."""
+    items: dict[int, ReviewItem] = {}
+    unread = 0
+    progress.phase("answering the questions", 0, len(request.questions))
+    prompts = [question.prompt for question in request.questions]
     with path.open("w", encoding="utf-8") as file:
-        for question in request.questions:
-            progress.phase("answering the questions", len(items), len(request.questions))
+        for number, (index, base, tuned) in enumerate(answerer.answers(prompts, request.answers), start=1):
             if progress.stop_requested():
                 break
-            ((base, tuned),) = answerer.answer_pairs([question.prompt], request.answers)
-            items.append(question.answered(base, tuned))
-            file.write(json.dumps(items[-1].to_json(), ensure_ascii=False) + "\n")
+            if "too long" in (base.finish, tuned.finish):
+                unread += 1
+                continue
+            items[index] = request.questions[index].answered(base.text, tuned.text)
+            file.write(json.dumps(items[index].to_json(), ensure_ascii=False) + "\n")
             file.flush()
-    return items
+            progress.phase("answering the questions", number, len(request.questions))
+    if unread:
+        progress.log(f"{unread} questions are longer than the model can read; they are left out of the review.")
+    return [items[index] for index in sorted(items)]

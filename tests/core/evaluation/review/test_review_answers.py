@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from core.evaluation.review.items import Question, ReviewOptions
 from core.evaluation.review.questions import from_multiple_choice, from_record, from_text, pick
 from core.evaluation.review.session import list_reviews, review_next
 from core.evaluation.review_answers import ANSWERS_FILE, ReviewRequest, generate
+from core.inference.batch import Answer
 from core.inference.messages import ChatOptions
 from core.jobs.controller import JobController
 from core.jobs.job import Job, log_tail, utc_now
@@ -28,8 +30,12 @@ from tests.core.inference.tiny_model import save_adapter, save_base
 class Parrot:
     """Answers with what it was asked."""
 
-    def answer_pairs(self, prompts: Sequence[Sequence[Message]], options: ChatOptions) -> list[tuple[str, str]]:
-        return [(f"base: {prompt[-1].content}", f"tuned: {prompt[-1].content}") for prompt in prompts]
+    def answers(
+        self, prompts: Sequence[Sequence[Message]], options: ChatOptions
+    ) -> Iterator[tuple[int, Answer, Answer]]:
+        for index in reversed(range(len(prompts))):
+            said, finish = prompts[index][-1].content, "too long" if "novel" in prompts[index][-1].content else "stop"
+            yield index, Answer(f"base: {said}", 3, finish), Answer(f"tuned: {said}", 3, finish)
 
     def describe(self) -> Mapping[str, Any]:
         return {"base": "parrot"}
@@ -77,7 +83,8 @@ def test_the_answers_become_a_review_with_its_settings_stated(job_dir: Path, set
     assert (
         item is not None and {item.answer_a[:4], item.answer_b[:4]} == {"base", "tune"} and item.must_have == ("must",)
     )
-    assert len((job_dir / ANSWERS_FILE).read_text().splitlines()) == 4
+    answers = [json.loads(line)["question"] for line in (job_dir / ANSWERS_FILE).read_text().splitlines()]
+    assert answers == ["Q3?", "Q2?", "Q1?", "Q0?"]  # as they came; the review has them as they were asked
     generate(job_dir, Listener(), Parrot())
     assert len(list_reviews(settings.database)) == 1
 
@@ -89,6 +96,16 @@ def test_stop_and_keep_reviews_what_was_answered_and_discard_nothing(job_dir: Pa
         generate(job_dir, Listener("keep", 0), Parrot())
     generate(job_dir, Listener("keep", 2), Parrot())
     assert list_reviews(settings.database)[0].items == 2
+
+
+def test_questions_that_the_models_cannot_read_are_left_out(job_dir: Path, settings: Settings) -> None:
+    request = ReviewRequest.read(job_dir)
+    replace(request, questions=(Question("A novel?"), *request.questions)).save(job_dir)
+    generate(job_dir, Listener(), Parrot())
+    assert list_reviews(settings.database)[0].items == 4
+    replace(request, questions=(Question("A novel?"),)).save(job_dir)
+    with pytest.raises(JobError, match="longer than the model can read"):
+        generate(job_dir, Listener(), Parrot())
 
 
 def test_a_damaged_request_is_said(job_dir: Path) -> None:
