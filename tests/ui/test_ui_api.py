@@ -92,6 +92,45 @@ def test_a_data_set_is_made_decided_about_approved_changed_and_taken_home(
     assert len(rows) == 20 and "A better answer." in rows[1]
 
 
+def test_a_hub_data_set_is_mapped_checked_against_a_benchmark_and_cleaned_again(
+    client: Client, studio: FakeStudio, tmp_path: Path
+) -> None:
+    folder, bench = tmp_path / "illnesses", tmp_path / "bench.jsonl"
+    folder.mkdir()
+    asked = "A woman of sixty has had a dry cough and breathless evenings for two months; what is most likely?"
+    body = [{"one": f"An invented illness of kind {at * 3}.", "two": f"What is number {at}?"} for at in range(20)]
+    body[4]["two"] = asked
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in body))
+    bench.write_text(
+        json.dumps({"question": asked, "answer": "B"}) + "\n" + json.dumps({"question": "And?", "answer": "C"})
+    )
+    options = {
+        "hub": {"id": str(folder)},
+        "benchmarks": [handle_file(bench)],
+        "mapping": {"kind": "prompt_response", "columns": {"prompt": "two", "response": "one"}},
+        "steps": ["blanks", "contamination"],
+        "eval_share": 0,
+    }
+    made = client.predict(None, "", options, api_name="/upload_dataset")
+    assert (made["rows_read"], made["rows_kept"], made["removed"]["contamination"]) == (20, 19, 1)
+    report = client.predict(made["dataset_id"], api_name="/dataset_report")
+    assert report["name"] == "illnesses"
+    assert report["matches"] == [{"record_id": "r000005", "benchmark": "bench.jsonl", "question": asked, "share": 1.0}]
+    assert list(studio.settings.uploads.rglob("bench.jsonl")) == []
+    again = client.predict(made["dataset_id"], {"steps": ["blanks"]}, api_name="/clean_again")
+    assert again["rows_kept"] == 20 and again["dataset_id"] != made["dataset_id"]
+    assert studio.dataset(again["dataset_id"]).options["eval_share"] == 0, "what is left out stays as it was"
+    names = [version.dataset.name for version in studio.data.versions(made["dataset_id"])]
+    assert names == ["illnesses", "illnesses, version 2"]
+
+
+def test_a_change_to_the_sample_goes_into_a_copy(client: Client, studio: FakeStudio) -> None:
+    changed = client.predict("sample", "r000001", None, "Another answer.", api_name="/edit_row")
+    assert changed["dataset_id"] != "sample" and changed["status"] == "needs_attestation"
+    assert studio.dataset("sample").status == "approved"
+    assert studio.data.row(changed["dataset_id"], "r000001").record.response == "Another answer."
+
+
 def test_data_endpoints_say_what_is_wrong(client: Client, studio: FakeStudio, rows: Path) -> None:
     for endpoint, values, says in (
         ("dataset_report", ["nobody"], "There is no data set"),
