@@ -30,6 +30,7 @@ from medft_ui.run_charts import View
 from medft_ui.sidebar import Sidebar
 from medft_ui.tabs import (
     chat,
+    chat_model,
     data,
     data_views,
     evaluate,
@@ -87,7 +88,7 @@ class Page:
             *self.evaluate.live,
             *self.export.live,
         ]
-        return [*head, self.data.work.token, *self.pickers]
+        return [*head, *self.chat.live, self.data.work.token, *self.pickers]
 
 
 def build_app(studio: Studio) -> gr.Blocks:
@@ -102,6 +103,7 @@ def build_app(studio: Studio) -> gr.Blocks:
         page = Page(tabs, side, *screens, timer, seen)
         _poll(studio, demo, page)
         _starts(studio, page)
+        chat.on_open(studio, page.chat, demo, tabs)
         add_api(studio)
         add_review_api(studio)
         add_evaluation_api(studio)
@@ -115,8 +117,8 @@ def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Evaluate, Expo
         train_tab = train.build(studio)
     with gr.Tab(text.App.MONITOR, id="monitor"):
         monitor_tab = monitor.build(studio)
-    with gr.Tab(text.App.CHAT, id="chat"):
-        chat_tab = chat.build(studio)
+    with gr.Tab(text.App.CHAT, id="chat") as chat_opened:
+        chat_tab = chat.build(studio, chat_opened)
     with gr.Tab(EVALUATE, id="evaluate") as evaluate_opened:
         evaluate_tab = evaluate.build(studio, evaluate_opened)
     with gr.Tab(Rate.TAB, id="review") as review_opened:
@@ -139,10 +141,11 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
     def poll(seen: str, picks: Sequence[Any], run: str, view: View) -> list[Any]:
         newest, device, datasets = studio.snapshot(None), studio.device(), studio.list_datasets()
         runs = studio.list_runs()
-        lists = f"{boot} {[entry.id for entry in datasets]} {[(job.id, job.state) for job in runs]}"
+        talk, brought = chat_model.token_of(studio), [kept.id for kept in studio.chats.adapters()]
+        lists = f"{boot} {[entry.id for entry in datasets]} {[(job.id, job.state) for job in runs]} {brought}"
         work = studio.data.works.now()
         made = work_card.token_of(work)
-        token = f"{newest.revision} {run} {view} {device.used_gib:.1f} {picks[1]} {made} {lists}"
+        token = f"{newest.revision} {run} {view} {device.used_gib:.1f} {picks[1]} {made} {talk} {lists}"
         if token == seen:
             return nothing
         snapshot = monitor.snapshot_of(studio, newest, run, runs)
@@ -150,7 +153,9 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
         hero = gr.update(visible=not runs)
         side = sidebar.updates(newest, device, _chosen(datasets, newest, picks[1]))
         lists_now = (
-            picker_updates(datasets, runs, picks) if not seen.endswith(lists) else [gr.skip()] * len(page.pickers)
+            picker_updates(studio, datasets, runs, picks)
+            if not seen.endswith(lists)
+            else [gr.skip()] * len(page.pickers)
         )
         return [
             token,
@@ -160,6 +165,7 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
             *monitor.updates(studio, snapshot, view),
             *evaluate.updates(newest),
             *export_merge.updates(newest),
+            *chat.updates(studio, newest),
             made,
             *lists_now,
         ]
@@ -185,10 +191,10 @@ def _chosen(datasets: Sequence[Dataset], newest: Snapshot, picked: str | None) -
     return next((entry for entry in datasets if entry.id == wanted), None)
 
 
-def picker_updates(datasets: Sequence[Dataset], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
+def picker_updates(studio: Studio, datasets: Sequence[Dataset], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
     """New choices for ``Page.pickers``; what is picked stays if it still exists."""
     sets, adapters = data_views.dataset_choices(datasets), export.run_choices(runs)
-    listed = [sets, sets, monitor.run_choices(runs), adapters, adapters]
+    listed = [sets, sets, monitor.run_choices(runs), chat_model.choices(studio, runs), adapters]
     return [_picker(choices, pick) for choices, pick in zip(listed, picks, strict=True)]
 
 

@@ -68,7 +68,8 @@ PRIVACY = """
 - Everything stays in the folder the app writes to (`MEDFT_HOME`, else `data/`). Nothing is sent anywhere unless you push to the
   Hub or choose a tracker under *Also report to*.
 - Uploads are read once, copied into the data set's folder and then deleted from the upload folder.
-- Questions in the chat are not stored, and record text is never written to a log.
+- Questions in the chat are not stored, unless somebody marks an answer as good, poor or flagged: then it is kept with that
+  remark. Record text is never written to a log.
 - The app listens on this machine only. For other machines it insists on a user and a password (`MEDFT_USER`, `MEDFT_PASSWORD`).
 - The Hub's token comes from `HF_TOKEN` or the Hub's own login. It is never stored or shown here.
 """

@@ -20,7 +20,7 @@ from core.evaluation.review.form import Rating
 from core.evaluation.review.items import Question, ReviewItem, ReviewOptions
 from core.evaluation.review.sentences import sentences
 from core.inference.messages import ChatOptions
-from medft_ui.api import chat_options
+from medft_ui.chat_api import chat_options
 from medft_ui.errors import shown
 from medft_ui.tabs.review_rate import account_of, rater_of
 

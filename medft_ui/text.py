@@ -361,40 +361,6 @@ EXPORT_FILES = (
 )
 
 
-class Chat:
-    """The screen that talks to base and tuned, side by side."""
-
-    TITLE = "Ask both models the same question"
-    RUN = "Run"
-    RUN_INFO = "Its base model and its adapter are loaded once and answer together."
-    WHICH = "Who answers"
-    WHICH_CHOICES = (("Base and tuned", "both"), ("Tuned only", "tuned"), ("Base only", "base"))
-    BASE, TUNED = "Base", "Tuned"
-    BASE_ASIDE, TUNED_ASIDE = "as it was before training", "with this run's adapter"
-    EMPTY = "Ask something below."
-    MESSAGE = "Your question"
-    PLACEHOLDER = "Ask both …"
-    SEND, STOP, CLEAR = "Send", "Stop", "New chat"
-    SETTINGS = "How it answers"
-    TEMPERATURE = "Temperature"
-    TEMPERATURE_INFO = "0 always takes the likeliest word."
-    TOP_P = "Top-p"
-    TOP_P_INFO = "Only the likeliest words that together have this share."
-    LENGTH = "Longest answer (tokens)"
-    LENGTH_INFO = "About four letters make a token."
-    EXAMPLES = "Try one"
-    EXAMPLE_QUESTIONS = (
-        "What are the symptoms of iron deficiency?",
-        "How is asthma diagnosed?",
-        "What does hypertension mean?",
-        "When does a headache need emergency care?",
-    )
-    NO_RUNS = "Nothing has been trained yet. Start the quick demo on the Data screen, then come back."
-    SPEED = "{tokens} tokens · {speed} tokens/s"
-    FINISH = {"": "", "stop": "", "length": "cut at the longest length", "stopped": "stopped"}
-    WAITING = "Waiting for its first word …"
-
-
 class Data:
     """The screen that turns a file into a data set."""
 

@@ -1,29 +1,41 @@
-"""Chat: base and tuned side by side, streaming, several turns.
+"""Chat: base and tuned side by side, streaming, several turns, any of which can be asked again or otherwise.
 
-The two conversations live in the two windows themselves, so that nothing has to be kept for a visitor on the server.
-It does not know: how answers are made.
+    chat_model.py   what is talked to        chat_talk.py   the conversation        chat_remarks.py   good, poor, flag
+
+This module lays them out and wires them. It does not know: how answers are made.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from core.errors import InputError
-from core.inference.messages import ChatOptions, ChatPiece, ChatRequest, Pane
-from core.records import Message
-from medft_ui import parts, text, units
+from core.errors import InputError, MedftError
+from core.inference.messages import ChatOptions
+from core.inference.report import report_text
+from core.jobs.snapshot import Snapshot
+from medft_ui import parts, text
+from medft_ui.chat_text import Chat as Words
+from medft_ui.chat_text import Clinicians, Report
 from medft_ui.errors import shown
-from medft_ui.events import ON_DEVICE, QUICK
+from medft_ui.events import QUICK, SLOW
+from medft_ui.tabs import chat_model, chat_remarks, chat_scripts
+from medft_ui.tabs.chat_model import BringCard, ModelCard, key_of
+from medft_ui.tabs.chat_talk import PANES, Ask, Turns, converse, exchanges_of, keep_before, last_question, turn_at
 
 if TYPE_CHECKING:
     from core.studio import Studio
 
-PANES: tuple[Pane, ...] = ("base", "tuned")
-Turns = list[dict[str, Any]]
+EXAMPLES = 4
+# The chat's process answers one question at a time and tells the others that they wait, so they must get that far.
+TALK: dict[str, Any] = SLOW | {"concurrency_id": "chat", "concurrency_limit": 16}
+# A seed that a person can read out.
+SEEDS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,188 +43,353 @@ class Window:
     """One model's conversation, and a line below it: what it waits for, then how fast it was."""
 
     column: gr.Column
+    head: gr.HTML
     turns: gr.Chatbot
     line: gr.HTML
+    judge: tuple[gr.Button, gr.Button, gr.Button]
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """Where questions are asked."""
+
+    message: gr.Textbox
+    send: gr.Button
+    stop: gr.Button
+    retry: gr.Button
+    another: gr.Button
+    clear: gr.Button
+    report: gr.Button
+    about_examples: gr.HTML
+    examples: tuple[gr.Button, ...]
+    options: tuple[Any, ...]
+    report_panel: gr.Accordion
+    report_box: gr.Textbox
+    notes: gr.Textbox
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
     """The screen's components; base comes first in ``panes``."""
 
-    run: gr.Dropdown
-    which: gr.Radio
+    opened: gr.Tab
+    card: ModelCard
     panes: tuple[Window, Window]
-    message: gr.Textbox
-    send: gr.Button
-    stop: gr.Button
-    clear: gr.Button
-    options: tuple[gr.Slider, gr.Slider, gr.Slider]
+    composer: Composer
+    bring: BringCard
+    clinicians: chat_remarks.ClinicianCard
+    told: gr.HTML
+
+    @property
+    def run(self) -> gr.Dropdown:
+        """The list of what can be talked to; the page's poll keeps it fresh."""
+        return self.card.run
+
+    @property
+    def live(self) -> list[Any]:
+        """What the poll updates."""
+        return [self.card.status, self.composer.send]
+
+    @property
+    def talk(self) -> list[Any]:
+        """The conversation: both windows, and the note beside them."""
+        return [self.panes[0].turns, self.panes[1].turns, self.composer.notes]
+
+    @property
+    def answered(self) -> list[Any]:
+        """What asking updates."""
+        base, tuned = self.panes
+        return [base.turns, base.line, tuned.turns, tuned.line, self.composer.message, self.composer.notes]
 
 
-def build(studio: Studio) -> Chat:
-    """Lay out the screen and wire it."""
+def build(studio: Studio, opened: gr.Tab) -> Chat:
+    """Lay out the screen and wire it.
+
+    Args:
+        studio: The desk.
+        opened: The tab it stands in.
+    """
     gr.HTML(parts.banner(text.SAFETY))
-    with gr.Column(elem_classes="card"), gr.Row():
-        run = gr.Dropdown([], label=text.Chat.RUN, info=text.Chat.RUN_INFO, scale=2)
-        which = gr.Radio(list(text.Chat.WHICH_CHOICES), value="both", label=text.Chat.WHICH, scale=2)
+    told = gr.HTML(visible=False)
+    card = chat_model.build()
     with gr.Row(equal_height=True):
-        base = _window(text.Chat.BASE, text.Chat.BASE_ASIDE)
-        tuned = _window(text.Chat.TUNED, text.Chat.TUNED_ASIDE)
-    with gr.Column(elem_classes="card"):
-        message, send, stop, clear = _ask_box()
-        gr.HTML(parts.note(text.Chat.EXAMPLES))
-        with gr.Row(elem_classes="examples"):
-            examples = [gr.Button(question, size="sm") for question in text.Chat.EXAMPLE_QUESTIONS]
-        options = _options()
-    chat = Chat(run, which, (base, tuned), message, send, stop, clear, options)
-    _wire(studio, chat)
-    for button in examples:
-        button.click(lambda question: question, button, message, **QUICK)
+        panes = (_window(Words.BASE, "base"), _window(Words.TUNED, "tuned"))
+    form = chat_remarks.build_form()
+    composer = _composer()
+    bring = chat_model.build_bring()
+    clinicians = chat_remarks.build_card()
+    leave = gr.Button(Clinicians.LEAVE, size="sm", elem_classes="clinician-only")
+    chat = Chat(opened, card, panes, composer, bring, clinicians, told)
+    leave.click(None, js=chat_scripts.LEAVE, **QUICK)
+    chat_model.wire(studio, card, bring)
+    chat_remarks.wire_remarks(studio, form, [pane.judge for pane in panes], chat.talk)
+    chat_remarks.wire_card(studio, clinicians, [card.run, card.step])
+    _wire_asking(studio, chat)
+    _wire_again(studio, chat)
+    _wire_choice(studio, chat)
+    _wire_report(chat)
     return chat
 
 
-def _window(title: str, aside: str) -> Window:
-    with gr.Column(elem_classes="card", min_width=300) as column:
-        gr.HTML(parts.heading(title, aside))
+def on_open(studio: Studio, chat: Chat, demo: gr.Blocks, tabs: gr.Tabs) -> None:
+    """Let the chat's process import its libraries when the tab is opened, and follow a clinician's link.
+
+    Args:
+        studio: The desk.
+        chat: The screen.
+        demo: The page.
+        tabs: The page's tabs.
+    """
+
+    @shown
+    def warm() -> list[Any]:
+        studio.chats.warm()
+        return [*updates(studio, studio.snapshot(None)), gr.update(choices=chat_model.base_choices(studio))]
+
+    def follow(request: gr.Request) -> list[Any]:
+        key = str(request.query_params.get(chat_scripts.LINK_PARAMETER) or "")
+        if not key:
+            return [gr.skip()] * 4
+        run, step = chat_model.split_key(key)
+        try:
+            studio.chats.source(key)
+        except MedftError:
+            gone = gr.update(value=parts.problems([Clinicians.GONE]), visible=True)
+            return [gr.Tabs(selected="chat"), gr.skip(), gr.skip(), gone]
+        studio.chats.warm()
+        listed = chat_model.choices(studio, studio.list_runs())
+        steps = chat_model.step_choices(studio, run)
+        return [
+            gr.Tabs(selected="chat"),
+            gr.update(choices=listed, value=run),
+            gr.update(choices=steps, value=step),
+            gr.skip(),
+        ]
+
+    chat.opened.select(warm, outputs=[*chat.live, chat.bring.base], **QUICK)
+    demo.load(follow, outputs=[tabs, chat.card.run, chat.card.step, chat.told], js=chat_scripts.ENTER_BY_LINK, **QUICK)
+
+
+def updates(studio: Studio, newest: Snapshot) -> list[Any]:
+    """What ``Chat.live`` shows now."""
+    return [chat_model.status_html(studio.chats.status(), newest), gr.update(interactive=not newest.is_active)]
+
+
+def _window(title: str, pane: str) -> Window:
+    with gr.Column(elem_classes=f"card window-card of-{pane}", min_width=300) as column:
+        head = gr.HTML(parts.heading(title))
         turns = gr.Chatbot(
             label=title,
             show_label=False,
-            height=300,
-            placeholder=text.Chat.EMPTY,
+            height=280,
+            placeholder=Words.EMPTY,
             buttons=["copy"],
             layout="bubble",
+            editable="user",
+            feedback_options=None,
             elem_classes="window",
         )
-        line = gr.HTML(min_height=24)
-    return Window(column, turns, line)
+        with gr.Row(elem_classes="below"):
+            line = gr.HTML(min_height=24)
+            judge = chat_remarks.build_buttons(pane)
+    return Window(column, head, turns, line, judge)
 
 
-def _ask_box() -> tuple[gr.Textbox, gr.Button, gr.Button, gr.Button]:
-    message = gr.Textbox(
-        label=text.Chat.MESSAGE, placeholder=text.Chat.PLACEHOLDER, lines=1, max_lines=8, max_length=8000
-    )
-    with gr.Row(elem_classes="actions"):
-        send = gr.Button(text.Chat.SEND, variant="primary")
-        stop = gr.Button(text.Chat.STOP)
-        clear = gr.Button(text.Chat.CLEAR)
-    return message, send, stop, clear
+def _composer() -> Composer:
+    with gr.Column(elem_classes="card"):
+        message = gr.Textbox(label=Words.MESSAGE, placeholder=Words.PLACEHOLDER, lines=1, max_lines=8)
+        with gr.Row(elem_classes="actions"):
+            send, stop = gr.Button(Words.SEND, variant="primary"), gr.Button(Words.STOP)
+            retry, another = gr.Button(Words.RETRY), gr.Button(Words.ANOTHER, elem_classes="studio-only")
+            clear, report = gr.Button(Words.CLEAR), gr.Button(Words.REPORT, elem_classes="studio-only")
+        with gr.Column(elem_classes="studio-only"):
+            about = gr.HTML(parts.note(Words.GENERAL_EXAMPLES))
+            with gr.Row(elem_classes="examples"):
+                examples = tuple(gr.Button(question, size="sm") for question in Words.EXAMPLE_QUESTIONS)
+        options = _options()
+        with gr.Accordion(Report.TITLE, open=False, visible=False, elem_classes="studio-only") as panel:
+            box = gr.Textbox(label=Report.FIELD, lines=8, max_lines=16, interactive=False)
+        notes = gr.Textbox("", visible="hidden", label=Words.NOTES)
+    return Composer(message, send, stop, retry, another, clear, report, about, examples, options, panel, box, notes)
 
 
-def _options() -> tuple[gr.Slider, gr.Slider, gr.Slider]:
+def _options() -> tuple[Any, ...]:
     default = ChatOptions()
-    with gr.Accordion(text.Chat.SETTINGS, open=False), gr.Row():
-        return (
-            gr.Slider(
-                0, 2, value=default.temperature, step=0.05, label=text.Chat.TEMPERATURE, info=text.Chat.TEMPERATURE_INFO
-            ),
-            gr.Slider(0.05, 1, value=default.top_p, step=0.05, label=text.Chat.TOP_P, info=text.Chat.TOP_P_INFO),
-            gr.Slider(
-                16, 1024, value=default.max_new_tokens, step=16, label=text.Chat.LENGTH, info=text.Chat.LENGTH_INFO
-            ),
-        )
+    with gr.Accordion(Words.SETTINGS, open=False, elem_classes="studio-only"):
+        with gr.Row():
+            temperature = gr.Slider(
+                0, 2, value=default.temperature, step=0.05, label=Words.TEMPERATURE, info=Words.TEMPERATURE_INFO
+            )
+            top_p = gr.Slider(0.05, 1, value=default.top_p, step=0.05, label=Words.TOP_P, info=Words.TOP_P_INFO)
+            length = gr.Slider(
+                16, 2048, value=default.max_new_tokens, step=16, label=Words.LENGTH, info=Words.LENGTH_INFO
+            )
+        with gr.Row():
+            seed = gr.Number(default.seed, precision=0, minimum=0, label=Words.SEED, info=Words.SEED_INFO)
+            system = gr.Textbox(label=Words.SYSTEM, info=Words.SYSTEM_INFO, lines=1, max_lines=6, scale=2)
+        thinking = gr.Checkbox(False, label=Words.THINKING, info=Words.THINKING_INFO, visible=False)
+    return temperature, top_p, length, seed, system, thinking
 
 
-def _wire(studio: Studio, chat: Chat) -> None:
+def options_of(values: Sequence[Any]) -> ChatOptions:
+    """The settings as the form holds them; what is out of range is named when somebody asks."""
+    temperature, top_p, length, seed, system, thinking = values
+    return ChatOptions(temperature, top_p, int(length), seed, (system or "").strip(), bool(thinking))
+
+
+def _asked(values: Sequence[Any], request: gr.Request | None) -> Ask:
+    """What the page holds, as a question: run, step, which, question, both windows, the note, then the options."""
+    run, step, which, question, base, tuned, notes, *options = values
+    asker = str(getattr(request, "session_hash", None) or "")
+    return Ask(key_of(run, step), which, question or "", (base, tuned), notes, options_of(options), asker)
+
+
+def _inputs(chat: Chat) -> list[Any]:
+    card, composer = chat.card, chat.composer
+    return [card.run, card.step, card.which, composer.message, *chat.talk, *composer.options]
+
+
+def _wire_asking(studio: Studio, chat: Chat) -> None:
+    composer = chat.composer
+
     @shown
-    def ask(
-        run: str | None, which: str, question: str, base: Turns, tuned: Turns, *options: float
-    ) -> Iterator[list[Any]]:
-        yield from converse(studio, run, which, question, (base, tuned), options)
+    def ask(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
+        yield from converse(studio, _asked(values, request))
 
     @shown
-    def stop() -> None:
-        studio.stop_chat()
+    def stop(request: gr.Request) -> None:
+        studio.chats.stop(str(request.session_hash or ""))
 
-    base, tuned = chat.panes
-    inputs = [chat.run, chat.which, chat.message, base.turns, tuned.turns, *chat.options]
-    answered = [base.turns, base.line, tuned.turns, tuned.line]
-    gr.on([chat.send.click, chat.message.submit], ask, inputs, [*answered, chat.message], **ON_DEVICE)
+    gr.on([composer.send.click, composer.message.submit], ask, _inputs(chat), chat.answered, **TALK)
     # not by cancels=: the answer itself ends, and says that it was stopped
-    chat.stop.click(stop, **QUICK)
-    gr.on([chat.clear.click, chat.run.change], lambda: [[], "", [], ""], outputs=answered, **QUICK)
-    chat.which.change(_visible, chat.which, [base.column, tuned.column], **QUICK)
+    composer.stop.click(stop, **QUICK)
+    gr.on(
+        [composer.clear.click, chat.card.run.input],
+        lambda: [[], "", [], "", gr.skip(), ""],
+        outputs=chat.answered,
+        **QUICK,
+    )
+    for button in composer.examples:
+        button.click(lambda question: question, button, composer.message, **QUICK)
+
+
+def _wire_again(studio: Studio, chat: Chat) -> None:
+    """Retry, another answer, and a question put otherwise."""
+    composer = chat.composer
+
+    @shown
+    def retry(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
+        yield from again(studio, _asked(values, request))
+
+    @shown
+    def another(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
+        asked = _asked(values, request)
+        seed = secrets.randbelow(SEEDS)
+        asked = dataclasses.replace(asked, options=dataclasses.replace(asked.options, seed=seed))
+        for shown_now in again(studio, asked):
+            yield [*shown_now, seed]
+
+    composer.retry.click(retry, _inputs(chat), chat.answered, **TALK)
+    composer.another.click(another, _inputs(chat), [*chat.answered, composer.options[3]], **TALK)
+    for place, pane in enumerate(PANES):
+        chat.panes[place].turns.edit(_editing(studio, pane), _inputs(chat), chat.answered, **TALK)
+
+
+def again(studio: Studio, asked: Ask) -> Iterator[list[Any]]:
+    """Ask the last question again; what stands in the question box stays there."""
+    typed = asked.question
+    for shown_now in converse(studio, last_question(asked)):
+        shown_now[4] = typed
+        yield shown_now
+
+
+def _editing(studio: Studio, pane: Any) -> Any:
+    @shown
+    def edit(event: gr.EditData, request: gr.Request, *values: Any) -> Iterator[list[Any]]:
+        asked = _asked(values, request)
+        typed = asked.question
+        for shown_now in converse(studio, edited(asked, pane, event.index, str(event.value))):
+            shown_now[4] = typed
+            yield shown_now
+
+    return edit
+
+
+def edited(asked: Ask, pane: Any, index: int | tuple[int, int], question: str) -> Ask:
+    """An earlier question put otherwise: it is asked anew, and what followed it goes."""
+    window = asked.windows[PANES.index(pane)]
+    turn = turn_at(window, index if isinstance(index, int) else index[0])
+    keep = keep_before(asked.windows, asked.speaking, pane, turn)
+    which = "both" if len(keep) == 2 else pane
+    return dataclasses.replace(asked, question=question, keep=keep, which=which)
+
+
+def _wire_choice(studio: Studio, chat: Chat) -> None:
+    """What follows from choosing a model: checkpoints, headings, who can answer, examples."""
+    card, composer, (base, tuned) = chat.card, chat.composer, chat.panes
+
+    @shown
+    def choose(run: str | None, step: str | None) -> list[Any]:
+        steps = chat_model.step_choices(studio, run)
+        # a clinician's link sets both at once; a checkpoint that this run does not have gives way to the best
+        chosen = step if step in [value for _, value in steps] else chat_model.BEST
+        return [gr.update(choices=steps, value=chosen, visible=len(steps) > 1), *describe(run, chosen)]
+
+    @shown
+    def choose_step(run: str | None, step: str | None) -> list[Any]:
+        return describe(run, step)
+
+    def describe(run: str | None, step: str | None) -> list[Any]:
+        key = key_of(run, step)
+        if key is None:
+            return [gr.skip()] * (len(described))
+        source = studio.chats.source(key)
+        is_tuned = bool(source.target.adapter)
+        which = gr.update(value="both", interactive=True) if is_tuned else gr.update(value="base", interactive=False)
+        examples = studio.chats.examples(key, EXAMPLES)
+        told = Words.EXAMPLES if examples else Words.GENERAL_EXAMPLES
+        listed = (examples or list(Words.EXAMPLE_QUESTIONS)) + [""] * EXAMPLES
+        buttons = [gr.update(value=question, visible=bool(question)) for question in listed[:EXAMPLES]]
+        heads = chat_model.asides(studio, source)
+        thinks = gr.update(visible=bool(studio.chats.thinks(source)))
+        removes = gr.update(visible=key.startswith(chat_model.PREFIX))
+        return [*heads, which, thinks, removes, parts.note(told), *buttons]
+
+    described = [base.head, tuned.head, card.which, composer.options[5], chat.bring.remove, composer.about_examples]
+    described += composer.examples
+    card.run.change(choose, [card.run, card.step], [card.step, *described], **QUICK)
+    card.step.input(choose_step, [card.run, card.step], described, **QUICK)
+    card.which.change(_visible, card.which, [base.column, tuned.column], **QUICK)
 
 
 def _visible(which: str) -> list[dict[str, Any]]:
     return [gr.update(visible=which != "tuned"), gr.update(visible=which != "base")]
 
 
-def converse(
-    studio: Studio, run: str | None, which: str, question: str, windows: tuple[Turns, Turns], options: Sequence[float]
-) -> Iterator[list[Any]]:
-    """Ask, and show both answers as they grow.
+def _wire_report(chat: Chat) -> None:
+    composer = chat.composer
 
-    Yields:
-        The base window and the line below it, the tuned window and its line, and the question box, emptied at once.
+    @shown
+    def make(base: Turns, tuned: Turns, notes: str) -> list[Any]:
+        return [report_of((base, tuned), notes), gr.update(visible=True, open=True)]
+
+    def told(copied: str) -> None:
+        if copied:
+            gr.Info(Report.COPIED)
+        else:
+            gr.Warning(Report.BY_HAND)
+
+    made = composer.report.click(make, chat.talk, [composer.report_box, composer.report_panel], **QUICK)
+    made.success(told, composer.report_box, None, js=chat_scripts.COPY, **QUICK)
+
+
+def report_of(windows: tuple[Turns, Turns], notes: str) -> str:
+    """The conversation as a report.
 
     Raises:
-        InputError: if there is no run, or the question is empty.
+        InputError: if nothing was answered yet.
     """
-    if not run:
-        raise InputError(text.Errors.NO_RUN, text.Errors.NO_RUN_HINT)
-    if not question.strip():
-        raise InputError(text.Errors.NO_MESSAGE, text.Errors.NO_MESSAGE_HINT)
-    speaking: tuple[Pane, ...] = PANES if which == "both" else (which,)  # type: ignore[assignment]
-    asked = {pane: _asked(turns, question) for pane, turns in zip(PANES, windows, strict=True) if pane in speaking}
-    answers = {pane: Answer() for pane in speaking}
-    temperature, top_p, length = options
-    request = ChatRequest(
-        which,  # type: ignore[arg-type]
-        base=messages_of(asked.get("base", [])),
-        tuned=messages_of(asked.get("tuned", [])),
-        options=ChatOptions(temperature=temperature, top_p=top_p, max_new_tokens=int(length)),
-    )
-    yield _shown(asked, answers)
-    for piece in studio.chat(run, request):
-        for pane in speaking if piece.phase else (piece.which,):
-            answers[pane].add(piece)
-        yield _shown(asked, answers)
-
-
-@dataclass(slots=True)
-class Answer:
-    """One answer as it grows, and what is known about it."""
-
-    said: str = ""
-    line: str = ""
-
-    def add(self, piece: ChatPiece) -> None:
-        """Take in a piece."""
-        self.said += piece.text
-        if piece.phase:
-            share = f" {units.percent(piece.share)}" if piece.share else ""
-            self.line = f"{piece.phase}{share} …"
-        elif piece.tokens:
-            speed = text.Chat.SPEED.format(tokens=units.count(piece.tokens), speed=units.count(piece.tokens_per_s))
-            self.line = " · ".join(part for part in (speed, text.Chat.FINISH[piece.finish]) if part)
-
-
-def _asked(turns: Turns, question: str) -> Turns:
-    """The conversation with the new question; an earlier one that got no answer gives way to it."""
-    answered = list(turns)
-    while answered and answered[-1]["role"] == "user":
-        answered.pop()
-    return [*answered, {"role": "user", "content": question}]
-
-
-def _shown(asked: dict[Pane, Turns], answers: dict[Pane, Answer]) -> list[Any]:
-    shown_now: list[Any] = []
-    for pane in PANES:
-        if pane not in answers:
-            shown_now += [gr.skip(), gr.skip()]
-            continue
-        answer = answers[pane]
-        said = [{"role": "assistant", "content": answer.said}] if answer.said else []
-        shown_now += [[*asked[pane], *said], parts.note(answer.line or text.Chat.WAITING)]
-    return [*shown_now, ""]
-
-
-def messages_of(turns: Turns) -> tuple[Message, ...]:
-    """Turn what a window holds into messages; Gradio gives content as text or as a list of typed parts."""
-    return tuple(Message(turn["role"], _plain(turn["content"])) for turn in turns)
-
-
-def _plain(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text", "") if isinstance(part, dict) else str(part) for part in content)
+    asked = [each for each in exchanges_of(windows, notes) if any(said.strip() for said in each.answers.values())]
+    if not asked:
+        raise InputError(Report.EMPTY, Report.EMPTY_HINT)
+    return report_text(asked, text.SAFETY)

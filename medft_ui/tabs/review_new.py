@@ -16,7 +16,8 @@ from core.evaluation.review.form import AXES, DEFAULT_AXES
 from core.evaluation.review.items import Question, ReviewOptions
 from core.inference.messages import ChatOptions
 from core.jobs.job import Job
-from medft_ui import parts, text
+from medft_ui import parts
+from medft_ui.chat_text import Chat
 from medft_ui.errors import shown
 from medft_ui.review_text import New
 from medft_ui.tabs.export import run_choices
@@ -90,7 +91,7 @@ def build(studio: Studio) -> NewScreen:
         gr.HTML(parts.heading(New.ANSWERS))
         with gr.Row():
             temperature = gr.Slider(0, 2, value=0, step=0.05, label=New.TEMPERATURE, info=New.TEMPERATURE_INFO)
-            length = gr.Slider(16, 1024, value=DEFAULT_TOKENS, step=16, label=New.LENGTH, info=text.Chat.LENGTH_INFO)
+            length = gr.Slider(16, 1024, value=DEFAULT_TOKENS, step=16, label=New.LENGTH, info=Chat.LENGTH_INFO)
             seed = gr.Number(42, precision=0, label=New.SEED)
         with gr.Row(elem_classes="actions"):
             create = gr.Button(New.CREATE, variant="primary")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from core.config import DEFAULT_MODEL, QUICK_DEMO, TrainingConfig
 from core.errors import JobError
-from core.inference.messages import ChatPiece, ChatRequest
 from core.jobs.gpu import NO_GPU_NOTE, DeviceStatus
 from core.jobs.job import Job, JobProblem
 from core.jobs.series import Series
@@ -21,6 +19,7 @@ from core.model.shape import ModelShape
 from core.progress import Choice
 from core.settings import Settings
 from core.studio import Studio
+from tests.ui.fake_chat import FakeChatDesk, Script
 
 CPU = DeviceStatus("cpu", "Fake CPU (2 cores)", 5.4, 23.4, 12.0, note=NO_GPU_NOTE)
 GPU = DeviceStatus("gpu", "NVIDIA L4", 17.1, 22.5, 96.0, 61.0, 64.0, 16.8)
@@ -155,6 +154,7 @@ class FakeStudio(Studio):
     def __init__(self, home: Path, picture: Snapshot | None = None, status: DeviceStatus = CPU) -> None:
         self.fake = FakeController(picture or Snapshot(0), status)
         super().__init__(Settings(home=home), self.fake)  # type: ignore[arg-type]
+        self.chats = FakeChatDesk(self.settings, self.fake, Script(asked=self.fake.asked))
         self.pushed: list[tuple[str, str, bool]] = []
 
     def plan(self, dataset_id: str, config: TrainingConfig) -> Plan | None:
@@ -181,20 +181,6 @@ class FakeStudio(Studio):
 
     def run_plan(self, run_id: str) -> dict[str, Any]:
         return {"total_gib": 1.8}
-
-    def chat(self, run_id: str, request: ChatRequest) -> Iterator[ChatPiece]:
-        self.fake.asked.append(("chat", run_id, request))
-        request.check()
-        yield ChatPiece(request.panes[0], phase="loading the model", share=0.4)
-        for count, word in enumerate(("Tiredness, ", "pallor ", "and breathlessness."), start=1):
-            for pane in request.panes:
-                said = f"{pane.title()}: {word}" if count == 1 else word
-                yield ChatPiece(
-                    pane, said, done=count == 3, tokens=count, tokens_per_s=41.0, finish="stop" if count == 3 else ""
-                )
-
-    def stop_chat(self) -> None:
-        self.fake.asked.append(("stop_chat",))
 
     def export_adapter(self, run_id: str) -> Path:
         path = self.settings.runs / f"{run_id}-adapter.zip"

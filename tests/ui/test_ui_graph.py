@@ -34,6 +34,8 @@ ENDPOINTS = {
     "resume_training",
     "list_runs",
     "chat",
+    "list_chat_models",
+    "upload_adapter",
     "export_adapter",
     "start_evaluation",
     "evaluation_result",

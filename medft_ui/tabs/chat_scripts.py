@@ -1,0 +1,40 @@
+"""What the Chat screen does in the browser: copying, saving a file, and the clinician's view. It stores nothing there.
+
+It does not know: what is copied.
+"""
+
+from __future__ import annotations
+
+LINK_PARAMETER = "clinician"
+
+# A page that is not served over https, and is not this machine's, has no clipboard of its own; the old way still works.
+_COPY = """
+  const copy = async (text) => {
+    try { await navigator.clipboard.writeText(text); return "yes"; } catch { /* the old way */ }
+    const box = document.createElement("textarea");
+    box.value = text; document.body.append(box); box.select();
+    const done = document.execCommand("copy"); box.remove();
+    return done ? "yes" : "";
+  };
+"""
+COPY = f"async (text) => {{ {_COPY} return await copy(text); }}"
+LINK = (
+    f"async (key) => {{ {_COPY} const link = new URL(location.href); link.hash = ''; link.search = ''; "
+    f"link.searchParams.set('{LINK_PARAMETER}', key || ''); return await copy(link.href) ? link.href : ''; }}"
+)
+ENTER = "() => document.body.classList.add('clinician')"
+LEAVE = "() => document.body.classList.remove('clinician')"
+ENTER_BY_LINK = (
+    f"() => {{ if (new URLSearchParams(location.search).get('{LINK_PARAMETER}')) "
+    "document.body.classList.add('clinician'); }"
+)
+FOCUS_REMARK = "() => setTimeout(() => document.querySelector('.remark input[type=checkbox]')?.focus(), 120)"
+
+
+def save_as(name: str, kind: str) -> str:
+    """Let the browser save a text as a file."""
+    return (
+        "(text) => { if (!text) return; const link = document.createElement('a'); "
+        f"link.href = URL.createObjectURL(new Blob([text], {{type: '{kind}'}})); link.download = '{name}'; "
+        "link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"
+    )
