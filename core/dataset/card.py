@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.dataset.store import Dataset, write_whole
@@ -93,7 +93,8 @@ def _page(dataset: Dataset, report: Mapping[str, Any]) -> Iterator[str]:
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}: cleaning report</title><style>'
     yield "body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse}"
     yield "td,th{padding:.25rem .75rem;border-bottom:1px solid #8884;text-align:left;vertical-align:top}td.n{text-align:right}"
-    yield "pre{white-space:pre-wrap;background:#8881;padding:.5rem;margin:.25rem 0}</style></head><body>"
+    yield "pre{white-space:pre-wrap;background:#8881;padding:.5rem;margin:.25rem 0}"
+    yield "i.bar{display:inline-block;height:.8em;background:#0f766e;border-radius:2px}td.w{width:20rem}</style></head><body>"
     yield f"<h1>{name}</h1><p>{dataset.rows_train:,} rows to train on, {dataset.rows_eval:,} held out.</p>"
     yield f"<p>{html.escape(report['provenance'])}</p><p>{html.escape(str(report['mapping'].get('sentence', '')))}</p>"
     yield from _facts(report)
@@ -102,7 +103,9 @@ def _page(dataset: Dataset, report: Mapping[str, Any]) -> Iterator[str]:
         counts = "".join(f'<td class="n">{step[what]:,}</td>' for what in ("changed", "removed", "warned"))
         note = html.escape(step["note"]) if step["on"] else "off"
         yield f"<tr><td>{html.escape(step['title'])}</td>{counts}<td>{note}</td></tr>"
-    yield "</table><h2>Examples</h2>"
+    yield "</table>"
+    yield from _pictures(report)
+    yield "<h2>Examples</h2>"
     for step in report["steps"]:
         yield from _examples(step)
     yield f"<h2>Identifiers</h2><p>{html.escape(report['identifiers_sentence'])}</p><table>"
@@ -115,6 +118,33 @@ def _facts(report: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"<p>{html.escape(line)}</p>" for line in (*report["summary"], report["split"]["reason"]))
     for reason, count in report["skipped"].items():
         yield f"<p>{count:,} rows could not be used: {html.escape(reason)}.</p>"
+
+
+def _pictures(report: Mapping[str, Any]) -> Iterator[str]:
+    """Draw the numbers of the charts as bars that need no script."""
+    charts = report["charts"]
+    unit = "tokens" if "tokens" in charts["lengths"] else "words"
+    shape = charts["lengths"][unit]
+    edges = shape["edges"]
+    spans = [f"{low:,} to {high - 1:,}" for low, high in zip(edges, edges[1:], strict=False)]
+    if spans:
+        spans[-1] = f"{edges[-2]:,} and more"  # the last bin holds all that is longer
+    titles = {step["name"]: step["title"] for step in report["steps"]}
+    yield from _bars(f"Length of the rows in {unit}", list(zip(spans, shape["counts"], strict=True)))
+    yield from _bars("Rows removed", [(titles[name], count) for name, count in charts["removed"].items()])
+    yield from _bars("What the questions ask for", list(charts["questions"].items()))
+    yield from _bars("Topics", [(topic["topic"], topic["train"] + topic["eval"]) for topic in charts["topics"]["top"]])
+
+
+def _bars(title: str, rows: Sequence[tuple[str, int]]) -> Iterator[str]:
+    most = max((count for _, count in rows), default=0)
+    if not most:
+        return
+    yield f"<h2>{html.escape(title)}</h2><table>"
+    for name, count in rows:
+        bar = f'<i class="bar" style="width:{count / most:.1%}"></i>'
+        yield f'<tr><td>{html.escape(name)}</td><td class="n">{count:,}</td><td class="w">{bar}</td></tr>'
+    yield "</table>"
 
 
 def _examples(step: Mapping[str, Any]) -> Iterator[str]:

@@ -190,3 +190,13 @@ def test_only_report_and_card_are_taken_home_as_files(desk: DatasetDesk, tmp_pat
     assert desk.export_file(made.id, "README.md", out).read_text().startswith("---\npretty_name:")
     with pytest.raises(ConfigError, match="cannot be taken home"):
         desk.export_file(made.id, "removed.jsonl", out)
+
+
+def test_the_readable_report_draws_bars_without_a_script(desk: DatasetDesk, tmp_path: Path) -> None:
+    body = [{**row, "topic": f"<b>ward {at % 3}</b>"} for at, row in enumerate([*rows(20), *rows(3)])]
+    made = desk.add(Intake((written(tmp_path / "mine.jsonl", body),)), options=FAST.without("html"))
+    page = desk.export_report(made.id, tmp_path / "out").read_text(encoding="utf-8")
+    for title in ("Length of the rows in words", "Rows removed", "What the questions ask for", "Topics"):
+        assert f"<h2>{title}</h2>" in page
+    assert "<script" not in page and "<b>ward" not in page and "&lt;b&gt;ward" in page
+    assert '<tr><td>Exact duplicates</td><td class="n">3</td><td class="w">' in page
