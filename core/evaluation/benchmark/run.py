@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,6 +56,7 @@ def run(job_dir: Path, request: EvaluationRequest, progress: Progress) -> Evalua
         ResourceError: if the memory is too small.
     """
     options, began = BenchmarkOptions.from_json(request.options), time.monotonic()
+    options = dataclasses.replace(options, files=_kept_files(job_dir, options.files))
     with harness.quiet():
         loaded, models = _open(request.run, Settings(home=read_job(job_dir).home).models, options, progress)
         tokenizer = harness.tokenizer_of(loaded)
@@ -76,6 +78,20 @@ def run(job_dir: Path, request: EvaluationRequest, progress: Progress) -> Evalua
         raise JobError("The benchmarks were stopped before the first answer.", "Start them again.")
     progress.phase("comparing the answers")
     return _result(asked, book, options, models, complete=complete, seconds=time.monotonic() - began)
+
+
+def _kept_files(job_dir: Path, files: Mapping[str, str]) -> dict[str, str]:
+    """Copy the files beside the job: uploads are gone when an interrupted job is resumed. Returns the copies' paths."""
+    kept = {}
+    for number, (name, path) in enumerate(sorted(files.items())):
+        copy = job_dir / "files" / str(number) / Path(path).name
+        if not copy.is_file() and Path(path).is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            aside = copy.with_name(f".{copy.name}.new")
+            shutil.copyfile(path, aside)
+            aside.replace(copy)
+        kept[name] = str(copy if copy.is_file() else path)
+    return kept
 
 
 def _open(

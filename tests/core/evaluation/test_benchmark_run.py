@@ -165,6 +165,21 @@ def test_a_killed_job_goes_on_where_it_was(judged: Path) -> None:
     assert (resumed.verdict, resumed.measures) == (unharmed.verdict, unharmed.measures)
 
 
+def test_a_resumed_job_does_not_need_the_upload_any_more(judged: Path, tmp_path: Path) -> None:
+    rows = [
+        {"question": f"Question {number}?", "choices": ["one", "two"], "answer": number % 2} for number in range(12)
+    ]
+    upload = write_rows(tmp_path / "mine.jsonl", rows)
+    job_dir, request = make_job(judged, "kept-file", tasks=["mine"], files={"mine": str(upload)}, batch_rows=1)
+    run(job_dir, request, Listener("keep", after=20))
+    done = list(read_items(job_dir))
+    upload.unlink()
+    result = run(job_dir, request, Listener())
+    assert 0 < len(done) < 12 and result is not None and result.complete
+    assert list(read_items(job_dir))[: len(done)] == done
+    assert result.settings["sources"]["mine"]["file"] == "mine.jsonl"
+
+
 def test_items_of_other_options_are_not_taken_up(judged: Path) -> None:
     job_dir, request = make_job(judged, "changed", tasks=["medical_mcq"], limit=10)
     run(job_dir, request, Listener())
