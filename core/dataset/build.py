@@ -24,7 +24,7 @@ from core.dataset.card import write_readable
 from core.dataset.clean import Cleaned, CleanOptions, CleanReport, CountTokens, clean
 from core.dataset.ingest import Upload
 from core.dataset.mapping import ColumnMapping, Skipped, detect, to_records
-from core.dataset.pulse import Pulse
+from core.dataset.pulse import Pulse, check_stop
 from core.dataset.report import Origin, report_of
 from core.dataset.store import (
     CHANGING,
@@ -131,6 +131,7 @@ def build_dataset(
             )
             _write(folder, cleaned, report, options, origin, pulse)
         uploads = sources.keep(folder, upload, eval_upload, pulse)
+        check_stop(progress)
         return _publish(folder, home / new_id(name), _state(folder, name, report, options, origin, uploads))
 
 
