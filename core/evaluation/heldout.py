@@ -25,7 +25,7 @@ from core.dataset.store import Dataset, hash_of, open_dataset
 from core.errors import ConfigError, DatasetError, JobError, ModelError, Problem
 from core.evaluation.answering import BEST, Answering
 from core.evaluation.heldout_measures import measures, verdict
-from core.evaluation.result import ITEMS_FILE, EvaluationRequest, EvaluationResult, read_items
+from core.evaluation.result import ITEMS_FILE, RESULT_FILE, EvaluationRequest, EvaluationResult, read_items
 from core.evaluation.review.questions import from_record
 from core.evaluation.scores import score
 from core.inference.messages import ChatOptions
@@ -168,7 +168,8 @@ def run(
     judging = _Judging(job_dir, options, subject, answering, progress, done)
     _judge(judging)
     if progress.stop_requested() == "discard":
-        (job_dir / ITEMS_FILE).unlink(missing_ok=True)
+        for name in (ITEMS_FILE, RESULT_FILE):  # a result, if an earlier attempt was stopped and kept
+            (job_dir / name).unlink(missing_ok=True)
         return None
     items = list(read_items(job_dir))
     if not items and judging.complete:
@@ -180,14 +181,6 @@ def run(
         progress.log("Stopped before the first item was judged; there is nothing to report.")
         return None
     return _result(judging, items, time.monotonic() - started)
-
-
-def can_resume(job_dir: Path) -> bool:
-    """Whether a held-out evaluation that has ended early can go on behind its last item."""
-    try:
-        return EvaluationRequest.read(job_dir).kind == "heldout"
-    except JobError:
-        return False
 
 
 def _subject(run_dir: Path, options: HeldoutOptions, home: Settings) -> _Subject:

@@ -15,8 +15,9 @@ from core.dataset.store import EVAL, TRAIN, Dataset, hash_of, write_state
 from core.errors import ConfigError, DatasetError, JobError, ModelError
 from core.evaluation import heldout
 from core.evaluation.evaluate import evaluate
-from core.evaluation.heldout import HeldoutOptions, can_resume
+from core.evaluation.heldout import HeldoutOptions
 from core.evaluation.heldout_measures import measures, verdict
+from core.evaluation.of_run import can_go_on
 from core.evaluation.result import ITEMS_FILE, RESULT_FILE, EvaluationRequest, EvaluationResult, read_items
 from core.inference.batch import Answer, AnswerLoss
 from core.inference.messages import ChatOptions
@@ -247,7 +248,9 @@ def test_stop_and_keep_reports_what_is_measured_and_discard_nothing(
     assert went_on.complete and went_on.items == ROWS
     assert len(bench.opened[0].asked) + len(bench.opened[1].asked) == ROWS
     (bench.job / ITEMS_FILE).unlink()
+    found.save(bench.job)
     assert bench.judge(Listener("discard", after=12)) is None and bench.lines() == []
+    assert not (bench.job / RESULT_FILE).exists()
     at_once = Listener("keep", after=0)
     assert bench.judge(at_once) is None and "nothing to report" in at_once.logs[-1]
 
@@ -257,7 +260,7 @@ def test_a_killed_evaluation_goes_on_behind_its_last_whole_item(bench: Bench) ->
     with pytest.raises(KeyboardInterrupt):
         bench.judge(models={"breaks_after": 11})
     path = bench.job / ITEMS_FILE
-    assert len(bench.lines()) == 11 and can_resume(bench.job)
+    assert len(bench.lines()) == 11 and can_go_on(bench.job)
     path.write_text(path.read_text() + '{"id": "r0')  # a line that the kill has cut
     before = bench.lines()[:11]
     listener = Listener()
