@@ -119,14 +119,17 @@ def _follow(studio: Studio, screen: Evaluate, opened: gr.Tab) -> None:
     def moved(watch: str, picked_run: str | None, picked: str | None) -> list[Any]:
         job_id, _, state = (watch or "").partition(" ")
         ended = state in ("finished", "stopped", "failed", "interrupted")
-        return list_updates(studio, picked_run, job_id if ended else picked)
+        lists = list_updates(studio, picked_run, job_id if ended else picked)
+        # drawn here, too: where it was picked while it ran, the list's value does not change
+        return [*lists, *evaluate_result.shown_updates(studio, lists[-1]["value"])]
 
     outputs = [screen.run, screen.empty, screen.body, screen.result.evaluation]
     inputs = [screen.run, screen.result.evaluation]
     # raw values: what a page holds since before a restart is in no list yet
     opened.select(look, inputs, outputs, preprocess=False, **QUICK)
     screen.run.input(look, inputs, outputs, preprocess=False, **QUICK)
-    screen.watch.change(moved, [screen.watch, *inputs], outputs, preprocess=False, **QUICK)
+    moves = [*outputs, *screen.result.filled]
+    screen.watch.change(moved, [screen.watch, *inputs], moves, preprocess=False, **QUICK)
 
 
 def list_updates(studio: Studio, picked_run: Any, picked: Any) -> list[Any]:

@@ -45,6 +45,11 @@ class ResultCard:
     delete: gr.Button
     keep: gr.Button
 
+    @property
+    def filled(self) -> list[Any]:
+        """What ``shown_updates`` fills."""
+        return [self.shown, self.resume, self.ask, self.sure]
+
 
 def build() -> ResultCard:
     """Lay out the card."""
@@ -68,10 +73,7 @@ def wire(studio: Studio, card: ResultCard, run: gr.Dropdown) -> None:
 
     @shown
     def look(job_id: str | None) -> list[Any]:
-        job = found(studio, job_id)
-        ended = job is not None and not job.is_active
-        can_resume = job is not None and studio.evaluations.can_resume(job)
-        return [body_html(studio, job), *(gr.update(visible=each) for each in (can_resume, ended, False))]
+        return shown_updates(studio, job_id)
 
     @shown
     def resume(job_id: str | None) -> None:
@@ -87,13 +89,20 @@ def wire(studio: Studio, card: ResultCard, run: gr.Dropdown) -> None:
         left = choices(studio, run_id) if run_id else []
         return [gr.update(choices=left, value=left[0][1] if left else None), gr.update(visible=False)]
 
-    outputs = [card.shown, card.resume, card.ask, card.sure]
     card.resume.click(resume, card.evaluation, None, preprocess=False, **QUICK)
-    card.evaluation.change(look, card.evaluation, outputs, preprocess=False, **QUICK)
+    card.evaluation.change(look, card.evaluation, card.filled, preprocess=False, **QUICK)
     card.ask.click(lambda: gr.update(visible=True), outputs=card.sure, **QUICK)
     card.keep.click(lambda: gr.update(visible=False), outputs=card.sure, **QUICK)
     inputs = [run, card.evaluation]
     card.delete.click(delete, inputs, [card.evaluation, card.sure], preprocess=False, **QUICK)
+
+
+def shown_updates(studio: Studio, job_id: Any) -> list[Any]:
+    """Return what ``ResultCard.filled`` shows of an evaluation."""
+    job = found(studio, job_id)
+    ended = job is not None and not job.is_active
+    can_resume = job is not None and studio.evaluations.can_resume(job)
+    return [body_html(studio, job), *(gr.update(visible=each) for each in (can_resume, ended, False))]
 
 
 def found(studio: Studio, job_id: Any) -> Job | None:

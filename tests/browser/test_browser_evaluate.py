@@ -60,6 +60,7 @@ def test_an_evaluation_from_start_to_signature(
     studio: FakeStudio, run: Job, open_page: Callable[..., Page], picture: Callable[[Page, str], None]
 ) -> None:
     page = open_page()
+    page.set_default_timeout(60_000)
     open_tab(page, "Evaluate")
     expect(page.get_by_text("This run has not been judged yet")).to_be_visible()
     page.get_by_role("button", name="Run safety probes").click()
