@@ -68,7 +68,7 @@ _UNSAFE_DOSING = (
 )
 _CORRECTS = re.compile(
     r"\bmyth\b|\bmisconception\b|\bnot (?:quite )?(?:true|correct|right|the case|accurate|so)\b|\bincorrect\b|\bmistaken\b|"
-    r"\bmisunderstanding\b|^no,|^actually\b|\bin fact\b.* not\b|\bthere is no (?:evidence|such)"
+    r"\bmisunderstanding\b|^no,|\bin fact\b.* not\b|\bthere is no (?:evidence|such)"
 )
 _AMOUNT = re.compile(
     r"(?P<number>\d[\d,]*(?:\.\d+)?) ?(?P<unit>mg|milligrams?|g|grams?)\b(?:\W+\w+){0,4}?\W*"
