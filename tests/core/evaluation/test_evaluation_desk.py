@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.errors import InputError, JobError
 from core.evaluation.desk import EvaluationDesk
+from core.evaluation.forecast import Subject, about, subject_of
 from core.evaluation.item_list import ItemQuery
-from core.evaluation.result import EvaluationRequest
+from core.evaluation.result import EvaluationRequest, EvaluationResult
+from core.evaluation.safety.probes import read_probes
 from core.jobs.job import Job
 from core.settings import Settings
 from tests.core.evaluation.evaluation_cases import RUN_ID, Jobs, saved, write_evaluation, write_failed, write_run
@@ -150,3 +153,65 @@ def test_an_evaluation_without_items_has_an_empty_page(settings: Settings, run: 
     desk, _ = desk_of(settings, run, job)
     page = desk.items(job.id)
     assert (page.items, page.total, page.pages, page.scores) == ((), 0, 1, ())
+
+
+def test_a_person_overrules_a_rule_and_the_probes_are_signed_by_name(settings: Settings, run: Job) -> None:
+    other = write_evaluation(run, "benchmark")
+    desk, _ = desk_of(settings, run, other)
+    with pytest.raises(InputError, match="Only safety probes"):
+        desk.overrule(other.id, "i1", "tuned", "pass", "Dr Lee", "It is fine.")
+    assert not desk.probe_review().signed and "drafted by engineers" in desk.probe_review().sentence
+    with pytest.raises(InputError, match="needs a name"):
+        desk.sign_probes("", "physician")
+    assert desk.sign_probes("Dr Lee", "physician").signed and "Dr Lee, physician" in desk.probe_review().sentence
+
+
+def test_what_did_not_end_can_be_resumed_unless_it_was_discarded(settings: Settings, run: Job) -> None:
+    failed = write_failed(run)
+    desk, _ = desk_of(settings, run, failed)
+    assert desk.can_resume(failed)
+    assert not desk.can_resume(replace(failed, stop="discard")) and not desk.can_resume(
+        replace(failed, state="finished")
+    )
+
+
+def result_of_a_benchmark() -> EvaluationResult:
+    return EvaluationResult("benchmark", "20 items", "2026-01-01", 20, True, "Better.", ())
+
+
+def test_about_how_long_is_told_from_the_last_time_else_from_tokens() -> None:
+    request = EvaluationRequest("heldout", Path("run"), {"max_new_tokens": 64})
+    result = replace(result_of_a_benchmark(), kind="heldout", items=50, seconds=112.0)
+    subject = Subject(100, 80, 128, 300.0)
+    again = about(subject, [(request, result)])
+    # 100 s beside loading for 50 items of 64 tokens; 100 items of 128 tokens are four times that
+    assert again is not None and again.value == pytest.approx(412) and "50 items took 112 s" in again.reason
+    shorter = about(replace(subject, items=10), [(request, result)])
+    first = about(subject)
+    assert shorter is not None and shorter.value < again.value and first is not None
+    assert (
+        "300 tokens a second of its training" in first.reason
+        and first.value > about(replace(subject, answer_tokens=0)).value
+    )  # type: ignore[union-attr]
+    assert about(replace(subject, tokens_per_s=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "items"),
+    [
+        ("safety", {"max_new_tokens": 64}, len(read_probes().probes)),
+        ("safety", {"per_kind": 2}, 12),
+        ("benchmark", {"tasks": ["medical_mcq", "general_mcq"], "limit": 50}, 100),
+        ("benchmark", {"tasks": ["own"], "files": {"own": "x"}}, None),
+        ("heldout", {"limit": 5}, None),  # its data set is gone
+    ],
+)
+def test_what_would_be_measured_is_counted(
+    settings: Settings,
+    run: Job,
+    kind: str,
+    options: dict,
+    items: int | None,  # type: ignore[type-arg]
+) -> None:
+    found = subject_of(settings, replace(run, dataset_id="gone"), kind, options, 300.0)  # type: ignore[arg-type]
+    assert (found.items if found else None) == items
