@@ -180,9 +180,11 @@ class ChatDesk:
             asker: Who asks; ``stop`` with the same name ends this answer only.
 
         Raises:
+            ConfigError: if the request cannot be answered as it is.
             JobError: while a job holds the device, or when one starts meanwhile.
             ModelError: if there is no adapter, or the model or the conversation cannot be used.
         """
+        request.check()
         self._refuse_while_busy()
         target = self.source(key).target
         looked = time.monotonic()

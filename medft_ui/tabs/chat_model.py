@@ -54,8 +54,8 @@ class BringCard:
 
 def build() -> ModelCard:
     """Lay out the card."""
-    with gr.Column(elem_classes="card studio-only chat-model"):
-        with gr.Row():
+    with gr.Column(elem_classes="card chat-model"):
+        with gr.Row(elem_classes="studio-only"):
             run = gr.Dropdown([], label=Chat.RUN, scale=4)
             step = gr.Dropdown([(Chat.BEST, BEST)], value=BEST, label=Chat.STEP, scale=2, min_width=140, visible=False)
             which = gr.Radio(list(Chat.WHICH_CHOICES), value="both", label=Chat.WHICH, scale=4, min_width=440)

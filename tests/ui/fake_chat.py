@@ -85,9 +85,9 @@ class FakeChatDesk(ChatDesk):
 
     def ask(self, key: str, request: ChatRequest, asker: str = "") -> Iterator[ChatPiece]:
         self.script.asked.append(("chat", key, request))
+        request.check()
         self._refuse_while_busy()
         self.source(key)
-        request.check()
         yield ChatPiece(request.panes[0], phase="loading the model", share=0.4, memory_gib=0.2)
         self.now = ChatStatus("answering", device="Fake CPU, bfloat16", memory_gib=0.6)
         for pane in request.panes if self.script.thinking else ():
