@@ -14,7 +14,7 @@ from tests.core.inference.tiny_model import save_adapter
 from tests.tiny_model import write_tiny_llama
 
 
-def make_run(home: Path, base: Path | None = None) -> Path:
+def make_run(home: Path, base: Path | None = None, **adapter: Any) -> Path:
     """A finished run of a tiny model whose context is 512 bytes; its tuned answers differ from its base's."""
     if base is None:
         base = home / "models" / "tiny"
@@ -23,7 +23,7 @@ def make_run(home: Path, base: Path | None = None) -> Path:
     run = home / "runs" / "run-1"
     run.mkdir(parents=True)
     (run / "config.json").write_text(json.dumps({"model": str(base)}))
-    save_adapter(run / "adapter", base)
+    save_adapter(run / "adapter", base, **adapter)
     return run
 
 

@@ -129,6 +129,18 @@ def test_a_whole_job_with_several_benchmarks(judged: Path) -> None:
     assert listener.values["items"] == 40
 
 
+def test_an_adapter_that_peft_has_to_compute_takes_turns_with_the_base(judged: Path, tmp_path: Path) -> None:
+    found = {}
+    base = Path(json.loads((judged / "config.json").read_text())["model"])
+    for name, run_dir in (("plain", judged), ("dora", make_run(tmp_path, base, use_dora=True))):
+        job_dir, request = make_job(run_dir, f"turns-{name}", tasks=["general_mcq"], limit=10)
+        assert run(job_dir, request, Listener()) is not None
+        found[name] = list(read_items(job_dir))
+    for plain, dora in zip(found["plain"], found["dora"], strict=True):
+        assert plain["base"] == dora["base"]
+        assert dora["tuned"]["loglikelihoods"] != dora["base"]["loglikelihoods"]
+
+
 def test_stop_and_keep_reports_the_first_questions(judged: Path) -> None:
     job_dir, request = make_job(judged, "kept", tasks=["medical_mcq"], batch_rows=2)
     result = run(job_dir, request, Listener("keep", after=12))
