@@ -60,6 +60,7 @@ def main() -> int:
     parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--tokens", type=int, default=30_000, help="training tokens of each arm")
     parser.add_argument("--row-tokens", type=int, default=384, help="tokens of a packed row, which is one pass")
+    parser.add_argument("--held-out-rows", type=int, default=40)
     parser.add_argument("--lr", type=float, default=2e-4)
     parser.add_argument("--arms", nargs="+", default=["1:1", "8:1", "8:2.83", "8:8"])
     parser.add_argument("--models", type=Path, default=SAMPLE_DATA / "models")
@@ -75,7 +76,7 @@ def main() -> int:
             rows = records(path, 3 * longest // 2, count)
             return EncodedRows(encode_dataset(rows, base.folder, longest, cache_dir=folder, progress=quiet), longest)
 
-        train, held_out = encoded(options.rows, 100_000), encoded(options.held_out, 40)
+        train, held_out = encoded(options.rows, 100_000), encoded(options.held_out, options.held_out_rows)
         for arm in options.arms:
             passes, factor = (float(part) for part in arm.split(":"))
             steps = max(1, round(options.tokens / (longest * passes)))
