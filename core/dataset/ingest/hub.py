@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from core.dataset.ingest.nested import opened
 from core.dataset.ingest.source import Limits, Row, SourceFile, Table, Upload, cells
 from core.errors import UploadError
 
@@ -56,8 +57,9 @@ def read_hub(
     notes = (f"Rows come from the split {split} of {name}.",)
     size = int(getattr(table, "dataset_size", None) or table.data.nbytes)
     file = SourceFile(title, "hub", size, "", "", _hash(table, title), notes)
-    sample = tuple(row for _, row in zip(range(limits.sample_rows), _rows(table, title), strict=False))
-    return Upload((file,), columns, sample, notes, (Table(file, lambda: _rows(table, title), columns),))
+    rows = opened(Table(file, lambda: _rows(table, title), columns))
+    sample = tuple(row for _, row in zip(range(limits.sample_rows), rows.read(), strict=False))
+    return Upload((file,), rows.columns, sample, notes, (rows,))
 
 
 def _load(name: str, config: str, split: str, revision: str) -> Any:
