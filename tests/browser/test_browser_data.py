@@ -63,11 +63,10 @@ def card(page: Page, heading: str) -> Locator:
     return page.locator(".card").filter(has=page.get_by_role("heading", name=heading, exact=True))
 
 
-def test_an_upload_is_mapped_by_hand_built_and_cleaned_again_otherwise(
+def test_an_upload_is_mapped_by_hand_and_built(
     studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], tmp_path: Path
 ) -> None:
     rows = questions()
-    rows[7]["one"] = rows[3]["one"] + " Always."
     page = open_page()
     page.get_by_label("File upload").first.set_input_files(write_rows(tmp_path / "mine.jsonl", rows))
     expect(page.get_by_role("heading", name="What we understood")).to_be_visible()
@@ -90,12 +89,21 @@ def test_an_upload_is_mapped_by_hand_built_and_cleaned_again_otherwise(
     page.get_by_label("Names and places").locator("visible=true").first.uncheck()
     page.get_by_role("button", name="Build the data set").click()
     expect(card(page, "Making “Invented”").get_by_text("ready", exact=True)).to_be_visible(timeout=60_000)
-    expect(page.get_by_role("heading", name="Cleaning: 30 rows in, 29 stay")).to_be_visible()
+    expect(page.get_by_role("heading", name="Cleaning: 30 rows in, 30 stay")).to_be_visible()
     expect(page.get_by_label("Name of the data set")).to_be_hidden()
     assert list(studio.settings.uploads.rglob("mine.jsonl")) == [], "an upload is gone once it is in a data set"
     made = studio.list_datasets()[0]
     assert made.report()["mapping"]["columns"] == {"prompt": "two", "response": "one", "topic": "group"}
 
+
+def test_a_step_is_switched_off_cleaned_again_and_taken_back(
+    studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], tmp_path: Path
+) -> None:
+    rows = [{"question": row["two"], "answer": row["one"]} for row in questions()]
+    rows[7]["answer"] = rows[3]["answer"] + " Always."
+    add(studio, write_rows(tmp_path / "mine.jsonl", rows), "Invented")
+    page = open_page()
+    expect(page.get_by_role("heading", name="Cleaning: 30 rows in, 29 stay")).to_be_visible()
     steps = card(page, "What each step did")
     near = steps.get_by_role("switch", name="Near duplicates: on")
     expect(near).to_be_checked()
