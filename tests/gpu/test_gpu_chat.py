@@ -51,6 +51,15 @@ def test_the_base_pane_is_the_base(tiny: tuple[Path, Path], quantisation: Any) -
         assert both["base"] != both["tuned"]
 
 
+def test_the_same_seed_repeats_both_answers(tiny: tuple[Path, Path]) -> None:
+    base, adapter = tiny
+    loaded = load(ChatTarget(str(base), str(adapter)), base, SILENT)
+    warm = ChatRequest("both", LONGER, LONGER, ChatOptions(temperature=1.3, top_p=1.0, max_new_tokens=48, seed=5))
+    first, again = texts(loaded, warm), texts(loaded, warm)
+    other = texts(loaded, replace(warm, options=replace(warm.options, seed=6)))
+    assert first == again != other
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("quantisation", ["none", "nf4"])
 def test_side_by_side_takes_at_most_1_3_times_one_answer(engine: Any, tmp_path: Path, quantisation: Any) -> None:

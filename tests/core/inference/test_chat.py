@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.errors import ModelError
-from core.inference.chat import ChatModel, left_padded
+from core.inference.chat import ChatModel, Writing, left_padded
 from core.inference.loader import Loaded, load, swap_adapter
 from core.inference.messages import ChatOptions, ChatPiece, ChatRequest, ChatTarget, Pane
 from core.progress import SilentProgress
@@ -180,6 +182,35 @@ def test_an_adapter_with_other_layers_is_refused(base: Path, adapter: Path, tmp_
     save_file(renamed, tmp_path / "adapter_model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match="does not fit this base"):
         load(ChatTarget(str(base), str(tmp_path)), base, SILENT)
+
+
+def test_an_adapter_of_a_diverged_training_is_refused(base: Path, adapter: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    (tmp_path / "adapter_config.json").write_bytes((adapter / "adapter_config.json").read_bytes())
+    weights = load_file(adapter / "adapter_model.safetensors")
+    weights[next(iter(weights))][0, 0] = float("nan")
+    save_file(weights, tmp_path / "adapter_model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="not finite"):
+        load(ChatTarget(str(base), str(tmp_path)), base, SILENT)
+
+
+def test_a_prompt_that_ends_in_a_thinking_block_says_so_in_the_answer(base: Path, tmp_path: Path) -> None:
+    thinker = tmp_path / "thinker"
+    shutil.copytree(base, thinker)
+    config = json.loads((thinker / "tokenizer_config.json").read_text())
+    end = "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    assert end in config["chat_template"]
+    config["chat_template"] = config["chat_template"].replace(end, end + "<think>\n")
+    (thinker / "tokenizer_config.json").write_text(json.dumps(config))
+    loaded = load(ChatTarget(str(thinker)), base, SILENT)
+    assert loaded.template.habits.thinks
+    for thinking in (True, False):
+        texts, _ = answers(loaded, ChatRequest("base", SHORT, (), replace(GREEDY, thinking=thinking)))
+        assert texts["base"].startswith("<think>\n") == thinking
+    writing = Writing(loaded.template.tokenizer, (), "", thinks=True)
+    assert "</think>" in writing.special_tags().values()
+    assert replace(writing, thinks=False).special_tags() == {}
 
 
 def test_the_limit_ends_an_answer_and_is_named(loaded: Loaded) -> None:

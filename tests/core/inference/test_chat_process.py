@@ -202,6 +202,37 @@ def test_close_ends_the_process_even_while_it_answers(adapter: Path, tmp_path: P
     chats.close()
 
 
+def test_it_warms_up_and_tells_how_far_loading_is(adapter: Path, tmp_path: Path) -> None:
+    chats = ChatProcess(tmp_path)
+    chats.warm()
+    assert chats.status().state == "loading"
+    deadline = time.monotonic() + 120
+    while chats.status().state != "ready" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    warm = chats.status()
+    assert (warm.state, warm.device) == ("ready", "") and warm.memory_gib > 0.1
+    pieces = list(chats.ask(adapter, SHORT))
+    phases = [piece for piece in pieces if piece.phase]
+    assert "starting" not in [piece.phase for piece in phases]  # that lies behind
+    assert all(piece.memory_gib > 0.1 for piece in phases)
+    assert texts(pieces)["base"]
+    chats.close()
+    assert chats.status().state == "off"
+
+
+def test_nobody_stops_the_answer_of_another_visitor(shared: ChatProcess, adapter: Path) -> None:
+    limit = ChatRequest("base", TURNS, (), ChatOptions(temperature=0, max_new_tokens=60))
+    pieces = []
+    for piece in shared.ask(adapter, limit, "mine"):
+        pieces.append(piece)
+        shared.stop("yours")
+    assert pieces[-1].finish == "length"
+    for piece in shared.ask(adapter, ENDLESS, "mine"):
+        if piece.text:
+            shared.stop("mine")
+    assert piece.finish == "stopped"
+
+
 def test_it_dies_with_the_app(adapter: Path, tmp_path: Path) -> None:
     code = f"""
 import sys; from pathlib import Path
