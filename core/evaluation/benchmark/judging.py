@@ -21,6 +21,8 @@ from core.evaluation.statistics import Comparison, Verdict, compare_paired
 
 # Up to so many benchmarks without a difference are listed with their numbers.
 MOST_LISTED = 3
+# A model that gives one option to so many of the questions does not read them.
+SAME_PERCENT = 90
 
 
 def judge(asked: Asked, items: Sequence[Mapping[str, Any]], seed: int) -> Measure:
@@ -46,9 +48,17 @@ def judge(asked: Asked, items: Sequence[Mapping[str, Any]], seed: int) -> Measur
             facts[f"{pane}_percent_by_length"] = 100 * sum(by_length) / len(items)
     else:  # only where the model is shown the options, or they are always the same, can it favour one place
         facts["majority"] = max(answers.values()) / len(items)
+        facts["same_option_percent"] = 100 * min(_favourite(items, pane) for pane in ("base", "tuned"))
     if cut := sum(item["cut"] for item in items):
         facts["prompts_cut"] = cut
     return Measure(task.name, task.label, "share", comparison, note=f"Prompt: {task.prompt}.", facts=facts)
+
+
+def _favourite(items: Sequence[Mapping[str, Any]], pane: str) -> float:
+    """Share of the questions to which a model gave its favourite place (A, B, … or yes, no, maybe)."""
+    likelihoods = [item[pane]["loglikelihoods"] for item in items]
+    places = Counter(found.index(max(found)) for found in likelihoods)
+    return max(places.values()) / len(items)
 
 
 def detectable_difference(items: int, discordant: int, *, level: float = 0.05, power: float = 0.8) -> float:
@@ -171,6 +181,12 @@ def notes(measures: Sequence[Measure]) -> Iterator[str]:
             )
         elif facts["chance"] >= max(found.base.low, found.tuned.low):
             yield f"{measure.label}: neither model can be told from guessing ({_percent(facts['chance'])})."
+        if facts.get("same_option_percent", 0) >= SAME_PERCENT:
+            yield (
+                f"{measure.label}: both models gave the same option, whatever was asked, to at least "
+                f"{facts['same_option_percent']:.0f} % of the questions, so this says nothing of what they know. Small models "
+                "do that where letters are scored; the form “texts”, or ARC's, tells more."
+            )
         if found.verdict == "no measurable difference":
             yield (
                 f"{measure.label}: with {found.items:,} questions, of which {found.gained + found.lost:,} changed between "

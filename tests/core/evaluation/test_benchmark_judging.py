@@ -104,6 +104,8 @@ def test_notes_name_the_baselines() -> None:
     assert any("commonest answer every time (55.2 %)" in note for note in told)
     told = list(notes([measure("MedQA", 120, 15, 16, 349, majority=0.26)]))
     assert any("cannot" in note or "neither model" in note for note in told)
+    told = list(notes([measure("MedQA", 120, 15, 16, 349, majority=0.26, same_option_percent=97.0)]))
+    assert any("to at least 97 % of the questions" in note for note in told)
     told = list(notes([measure("MedQA", 300, 20, 16, 164, majority=0.3, prompts_cut=7)]))
     assert not any("neither model" in note for note in told)
     assert any("7 of 500 prompts are longer" in note for note in told)

@@ -124,6 +124,8 @@ def test_a_whole_job_with_several_benchmarks(judged: Path) -> None:
         assert measure.facts["chance"] == 0.25
         assert 0 <= measure.facts["p_holm"] <= 1 and measure.facts["comparisons"] == 2
     assert 0.25 <= result.measures[0].facts["majority"] <= 0.5
+    chosen = [item["choices"].index(item["base"]["answer"]) for item in items if item["task"] == "medical_mcq"]
+    assert result.measures[0].facts["same_option_percent"] <= 100 * max(map(chosen.count, range(4))) / 20 + 1e-9
     assert "2 comparisons" in result.verdict and result.models["dtype"] == "float32"
     assert [phase for phase in listener.phases if phase[0].startswith("answer")][-1] == ("answered", 40, 40)
     assert listener.values["items"] == 40
