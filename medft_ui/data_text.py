@@ -109,8 +109,8 @@ class Steps:
     COLUMNS = ("On", "Step", "Changed", "Removed", "Look at", "What it found")
     TABLE = "Cleaning steps with their switches"
     SWITCH = "{title}: on"
-    QUIET = "{count} that found nothing or {are} off"
-    QUIET_WORDS = (("step", "is"), ("steps", "are"))
+    QUIET = "{count} that found nothing"
+    QUIET_WORDS = ("step", "steps")
     EXAMPLE_WORDS = ("example", "examples")
     BEFORE, AFTER, GONE = "before", "after", "leaves"
     ALIKE = "stays"

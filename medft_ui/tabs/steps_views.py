@@ -33,12 +33,11 @@ def head_html(matches: Sequence[Mapping[str, Any]]) -> str:
 
 
 def steps_html(report: Mapping[str, Any]) -> str:
-    """Every step with its switch: those that found something in the open, the others folded away."""
+    """Every step with its switch: those that found something or are off in the open, the others folded away."""
     steps = list(report.get("steps", ()))
-    loud = [step for step in steps if any(step[name] for name in COUNTS)]
+    loud = [step for step in steps if not step["on"] or any(step[name] for name in COUNTS)]
     quiet = [step for step in steps if step not in loud]
-    words = Steps.QUIET_WORDS[0 if len(quiet) == 1 else 1]
-    folded = Steps.QUIET.format(count=f"{len(quiet)} {words[0]}", are=words[1])
+    folded = Steps.QUIET.format(count=units.plural(len(quiet), *Steps.QUIET_WORDS))
     first = _table(loud) if loud else parts.note(text.Data.ALL_QUIET)
     return f"{first}<details><summary>{escape(folded)}</summary>{_table(quiet)}</details>" if quiet else first
 
