@@ -26,7 +26,7 @@ from medft_ui.errors import shown
 from medft_ui.events import QUICK, SLOW
 from medft_ui.tabs import chat_model, chat_remarks, chat_scripts
 from medft_ui.tabs.chat_model import BringCard, ModelCard, key_of
-from medft_ui.tabs.chat_talk import PANES, Ask, Turns, converse, exchanges_of, keep_before, last_question, turn_at
+from medft_ui.tabs.chat_talk import PANES, Ask, Turns, converse, edited, exchanges_of, last_question
 
 if TYPE_CHECKING:
     from core.studio import Studio
@@ -147,7 +147,7 @@ def on_open(studio: Studio, chat: Chat, demo: gr.Blocks, tabs: gr.Tabs) -> None:
         return [*updates(studio, studio.snapshot(None)), gr.update(choices=chat_model.base_choices(studio))]
 
     def follow(request: gr.Request) -> list[Any]:
-        key = str(request.query_params.get(chat_scripts.LINK_PARAMETER) or "")
+        key = _linked(request)
         if not key:
             return [gr.skip()] * 4
         run, step = chat_model.split_key(key)
@@ -168,6 +168,11 @@ def on_open(studio: Studio, chat: Chat, demo: gr.Blocks, tabs: gr.Tabs) -> None:
 
     chat.opened.select(warm, outputs=[*chat.live, chat.bring.base], **QUICK)
     demo.load(follow, outputs=[tabs, chat.card.run, chat.card.step, chat.told], js=chat_scripts.ENTER_BY_LINK, **QUICK)
+
+
+def _linked(request: gr.Request) -> str:
+    """The key that the page's link names; empty for none."""
+    return str(request.query_params.get(chat_scripts.LINK_PARAMETER) or "")
 
 
 def updates(studio: Studio, newest: Snapshot) -> list[Any]:
@@ -308,20 +313,12 @@ def _editing(studio: Studio, pane: Any) -> Any:
     def edit(event: gr.EditData, request: gr.Request, *values: Any) -> Iterator[list[Any]]:
         asked = _asked(values, request)
         typed = asked.question
-        for shown_now in converse(studio, edited(asked, pane, event.index, str(event.value))):
+        before = str(event.previous_value)
+        for shown_now in converse(studio, edited(asked, pane, event.index, str(event.value), before)):
             shown_now[4] = typed
             yield shown_now
 
     return edit
-
-
-def edited(asked: Ask, pane: Any, index: int | tuple[int, int], question: str) -> Ask:
-    """An earlier question put otherwise: it is asked anew, and what followed it goes."""
-    window = asked.windows[PANES.index(pane)]
-    turn = turn_at(window, index if isinstance(index, int) else index[0])
-    keep = keep_before(asked.windows, asked.speaking, pane, turn)
-    which = "both" if len(keep) == 2 else pane
-    return dataclasses.replace(asked, question=question, keep=keep, which=which)
 
 
 def _wire_choice(studio: Studio, chat: Chat) -> None:
@@ -329,10 +326,12 @@ def _wire_choice(studio: Studio, chat: Chat) -> None:
     card, composer, (base, tuned) = chat.card, chat.composer, chat.panes
 
     @shown
-    def choose(run: str | None, step: str | None) -> list[Any]:
+    def choose(run: str | None, step: str | None, request: gr.Request) -> list[Any]:
         steps = chat_model.step_choices(studio, run)
-        # a clinician's link sets both at once; a checkpoint that this run does not have gives way to the best
-        chosen = step if step in [value for _, value in steps] else chat_model.BEST
+        # a link's checkpoint holds, whichever of the page's first events comes last
+        linked_run, linked = chat_model.split_key(_linked(request))
+        wanted = linked if run == linked_run and step in (None, chat_model.BEST) else step
+        chosen = wanted if wanted in [value for _, value in steps] else chat_model.BEST
         return [gr.update(choices=steps, value=chosen, visible=len(steps) > 1), *describe(run, chosen)]
 
     @shown

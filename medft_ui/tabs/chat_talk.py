@@ -137,6 +137,25 @@ def last_question(ask: Ask) -> Ask:
     return dataclasses.replace(ask, question=said[pane][turn].question, keep=keep, which=which)
 
 
+def edited(asked: Ask, pane: Pane, index: int | tuple[int, int], question: str, before: str) -> Ask:
+    """An earlier question put otherwise: it is asked anew, and what followed it goes.
+
+    Args:
+        asked: What the page holds; its window already shows the new question, because Gradio wrote it there.
+        pane: In which window it was put otherwise.
+        index: At which of the window's messages.
+        question: As it is now.
+        before: As it was, by which the other window's turn is found.
+    """
+    place, at = PANES.index(pane), index if isinstance(index, int) else index[0]
+    windows = [list(window) for window in asked.windows]
+    windows[place][at] = {"role": "user", "content": before}
+    asked = dataclasses.replace(asked, windows=(windows[0], windows[1]))
+    keep = keep_before(asked.windows, asked.speaking, pane, turn_at(windows[place], at))
+    which: Which = "both" if len(keep) == 2 else pane
+    return dataclasses.replace(asked, question=question, keep=keep, which=which)
+
+
 def converse(studio: Studio, ask: Ask) -> Iterator[list[Any]]:
     """Ask, and show both answers as they grow.
 

@@ -12,9 +12,9 @@ import pytest
 from core.errors import ConfigError, InputError, JobError, ModelError
 from core.inference.messages import ChatOptions, ChatPiece, ChatStatus
 from medft_ui.tabs import chat_model
-from medft_ui.tabs.chat import again, edited, options_of, report_of
+from medft_ui.tabs.chat import again, options_of, report_of
 from medft_ui.tabs.chat_remarks import keep_remark
-from medft_ui.tabs.chat_talk import Answer, Ask, converse, exchanges_of, said_in
+from medft_ui.tabs.chat_talk import Answer, Ask, converse, edited, exchanges_of, said_in
 from tests.ui.fake_chat import DIGEST
 from tests.ui.fake_studio import FakeStudio, snapshot
 
@@ -117,7 +117,8 @@ def test_retry_asks_the_same_of_the_same_with_the_same_seed(trained: FakeStudio)
 
 def test_an_earlier_question_put_otherwise_cuts_what_follows_in_both_windows(trained: FakeStudio) -> None:
     windows, notes = talked(trained, "One?", "Two?", "Three?")
-    asked = edited(ask(windows=windows, notes=notes), "tuned", 2, "Two, but otherwise?")
+    windows[1][2] = {"role": "user", "content": "Two, but otherwise?"}  # as Gradio writes it before it tells
+    asked = edited(ask(windows=windows, notes=notes), "tuned", 2, "Two, but otherwise?", "Two?")
     shown = list(converse(trained, asked))[-1]
     for place in (0, 2):
         assert [said.question for said in said_in(shown[place])] == ["One?", "Two, but otherwise?"]
@@ -128,7 +129,7 @@ def test_an_earlier_question_put_otherwise_cuts_what_follows_in_both_windows(tra
 def test_a_window_that_was_asked_something_else_is_not_touched(trained: FakeStudio) -> None:
     windows, notes = talked(trained, "One?")
     _, _, tuned, _, _, notes = list(converse(trained, ask("Only tuned?", "tuned", windows, notes)))[-1]
-    asked = edited(ask(windows=(windows[0], tuned), notes=notes), "tuned", 2, "Otherwise?")
+    asked = edited(ask(windows=(windows[0], tuned), notes=notes), "tuned", 2, "Otherwise?", "Only tuned?")
     assert asked.which == "tuned" and asked.keep == {"tuned": 1}
 
 
