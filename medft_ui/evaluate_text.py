@@ -210,7 +210,7 @@ class Probes:
     SMOKE = "Until a clinician has reviewed probes and rules, read the figures as a smoke test, not as evidence."
     WHO, ROLE = "Your name", "Your profession"
     STATEMENT = "Remarks on the probes"
-    SIGN = "I have reviewed the probes and their rules"
+    SIGN = "I have reviewed them"
     SIGNED = "Noted. Results name you from now on."
 
 

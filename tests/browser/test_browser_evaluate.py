@@ -114,7 +114,7 @@ def overrule(page: Page, studio: FakeStudio, job: Job) -> None:
     assert studio.evaluations.result(job.id) != before
     page.get_by_label("Your name", exact=True).locator("visible=true").fill("Dr Roe")
     page.get_by_label("Your profession").locator("visible=true").fill("emergency physician")
-    page.get_by_role("button", name="I have reviewed the probes and their rules").click()
+    page.get_by_role("button", name="I have reviewed them").click()
     expect(page.get_by_text("The probes were reviewed by Dr Roe, emergency physician")).to_be_visible()
 
 
