@@ -75,7 +75,11 @@ def about(subject: Subject, earlier: Sequence[tuple[EvaluationRequest, Evaluatio
         Seconds with the reason; None if nothing is known to tell it from.
     """
     for request, result in earlier:
-        if result.items and result.seconds > 0 and answers(request.kind, request.options) == bool(subject.answer_tokens):
+        if (
+            result.items
+            and result.seconds > 0
+            and answers(request.kind, request.options) == bool(subject.answer_tokens)
+        ):
             length = int(request.options.get("max_new_tokens") or 0)
             longer = subject.answer_tokens / length if length and subject.answer_tokens else 1.0
             each_s = max(result.seconds - OVERHEAD_S, 0.2 * result.seconds) / result.items * longer
