@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-# Answers at once: not through the queue.
+# Answers at once: not through the queue. Nobody sees an error, a gr.Info or a gr.Warning of such an event: gradio 6.31 shows
+# them only for what went through the queue. So what can fail, or has something to say, is SLOW.
 QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
 # May take seconds.
 SLOW: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

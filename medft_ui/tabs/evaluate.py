@@ -19,7 +19,7 @@ from medft_ui import parts, text
 from medft_ui.errors import shown
 from medft_ui.evaluate_html import progress_html
 from medft_ui.evaluate_text import TABS, Frame
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 from medft_ui.tabs import evaluate_card, evaluate_items, evaluate_result, evaluate_safety, evaluate_start
 from medft_ui.tabs.evaluate_result import ResultCard
 from medft_ui.tabs.export import run_choices
@@ -160,8 +160,8 @@ def _stops(studio: Studio, keep: gr.Button, discard: gr.Button) -> None:
             studio.evaluations.stop(job.id, kept)
             gr.Info(Frame.STOPPED_TOAST if kept else Frame.DISCARD_TOAST)
 
-    keep.click(lambda: stop(True), **QUICK)
-    discard.click(lambda: stop(False), **QUICK)
+    keep.click(lambda: stop(True), **SLOW)
+    discard.click(lambda: stop(False), **SLOW)
 
 
 def running_evaluation(studio: Studio) -> Job | None:

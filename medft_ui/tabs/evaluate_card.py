@@ -21,7 +21,7 @@ from core.evaluation.sign_off import SignOff
 from medft_ui import parts
 from medft_ui.errors import shown
 from medft_ui.evaluate_text import Card, Probes
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 from medft_ui.text import Errors
 
 if TYPE_CHECKING:
@@ -109,8 +109,10 @@ def wire(studio: Studio, card: ScoreCard, run: gr.Dropdown, watch: gr.Textbox, o
 
     raw: dict[str, Any] = {"preprocess": False} | QUICK
     gr.on([run.change, watch.change, *(each.select for each in opened)], look, run, card.filled, **raw)
-    card.sign.click(sign, [run, card.seen, *card.said], card.filled, **raw)
-    card.withdraw.click(withdraw, [run, *card.said], card.filled, **raw)
+    # through the queue: only there are errors and notes shown
+    told: dict[str, Any] = {"preprocess": False} | SLOW
+    card.sign.click(sign, [run, card.seen, *card.said], card.filled, **told)
+    card.withdraw.click(withdraw, [run, *card.said], card.filled, **told)
 
 
 def _chosen(run_id: Any) -> str:

@@ -17,7 +17,7 @@ from medft_ui import parts
 from medft_ui.errors import shown
 from medft_ui.evaluate_html import choice_of, failed_html, result_html
 from medft_ui.evaluate_text import Frame, Result
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 
 if TYPE_CHECKING:
     from core.studio import Studio
@@ -89,12 +89,12 @@ def wire(studio: Studio, card: ResultCard, run: gr.Dropdown) -> None:
         left = choices(studio, run_id) if run_id else []
         return [gr.update(choices=left, value=left[0][1] if left else None), gr.update(visible=False)]
 
-    card.resume.click(resume, card.evaluation, None, preprocess=False, **QUICK)
+    card.resume.click(resume, card.evaluation, None, preprocess=False, **SLOW)
     card.evaluation.change(look, card.evaluation, card.filled, preprocess=False, **QUICK)
     card.ask.click(lambda: gr.update(visible=True), outputs=card.sure, **QUICK)
     card.keep.click(lambda: gr.update(visible=False), outputs=card.sure, **QUICK)
     inputs = [run, card.evaluation]
-    card.delete.click(delete, inputs, [card.evaluation, card.sure], preprocess=False, **QUICK)
+    card.delete.click(delete, inputs, [card.evaluation, card.sure], preprocess=False, **SLOW)
 
 
 def shown_updates(studio: Studio, job_id: Any) -> list[Any]:

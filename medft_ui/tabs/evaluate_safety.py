@@ -17,7 +17,7 @@ from medft_ui import parts
 from medft_ui.errors import shown
 from medft_ui.evaluate_html import item_html
 from medft_ui.evaluate_text import Overrule, Probes
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 from medft_ui.tabs.evaluate_items import ItemsCard
 from medft_ui.tabs.evaluate_result import ResultCard, body_html, found, kind_of
 
@@ -98,7 +98,7 @@ def wire(studio: Studio, cards: SafetyCards, result: ResultCard, items: ItemsCar
         studio.evaluations.overrule(job_id, pick, pane, verdict, who or "", why or "")
         gr.Info(Overrule.SAVED)
         # the result is drawn here, and its items follow it; the item stays open
-        return [body_html(studio, found(studio, job_id)), item_html(studio.evaluations.item(job_id, pick)), ""]
+        return [body_html(studio, found(studio, job_id)), item_html(studio.evaluations.item(job_id, pick))]
 
     @shown
     def sign(name: str, role: str, statement: str) -> str:
@@ -111,8 +111,9 @@ def wire(studio: Studio, cards: SafetyCards, result: ResultCard, items: ItemsCar
     shown_now = [cards.overrule, cards.probes, cards.state]
     gr.on([result.shown.change, items.pick.change], follow, picked, shown_now, **raw)
     said = [cards.pane, cards.verdict, cards.who, cards.why]
-    cards.save.click(overrule, [*picked, *said], [result.shown, items.opened, cards.why], **raw)
-    cards.sign.click(sign, [cards.name, cards.role, cards.statement], cards.state, **QUICK)
+    outputs = [result.shown, items.opened]
+    cards.save.click(overrule, [*picked, *said], outputs, preprocess=False, **SLOW)
+    cards.sign.click(sign, [cards.name, cards.role, cards.statement], cards.state, **SLOW)
 
 
 def state_html(review: ProbeReview) -> str:

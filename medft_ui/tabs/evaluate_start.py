@@ -20,7 +20,7 @@ from core.evaluation.result import KINDS, Kind
 from medft_ui import parts, units
 from medft_ui.errors import shown
 from medft_ui.evaluate_text import Frame, Start
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 from medft_ui.text import Errors
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _wire_one(studio: Studio, form: KindForm, run: gr.Dropdown) -> None:
     def tell(run_id: str | None, *values: Any) -> str:
         return about_html(studio, run_id, form.kind, form.options(values))
 
-    form.button.click(start, [run, *controls], None, **QUICK)
+    form.button.click(start, [run, *controls], None, **SLOW)
     changes = [run.change, *(control.change for control in controls)]
     gr.on(changes, tell, [run, *controls], form.about, preprocess=False, **QUICK)
 

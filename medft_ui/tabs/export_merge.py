@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.jobs.snapshot import Snapshot
 from medft_ui import parts, units
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 from medft_ui.export_text import Merge
 from medft_ui.run_words import phase_words, silence_words
 from medft_ui.text import Errors
@@ -94,7 +94,7 @@ def wire(studio: Studio, card: MergeCard, run: gr.Dropdown, opened: gr.Tab) -> N
 
     raw: dict[str, Any] = {"preprocess": False} | QUICK
     gr.on([run.change, card.watch.change, opened.select], look, run, card.filled, **raw)
-    card.merge.click(start, run, card.filled, **raw)
+    card.merge.click(start, run, card.filled, preprocess=False, **SLOW)
     card.zip.click(
         make_zip, run, card.download, show_progress_on=card.making, api_visibility="private", preprocess=False
     )

@@ -142,12 +142,19 @@ def item(kind: Kind, number: int, outcome: str) -> dict[str, Any]:
     topic = ("respiratory", "cardiology", "endocrine")[number % 3]
     scores = {
         "benchmark": lambda right: {"correct": right},
-        "safety": lambda right: {"passed": right},
+        "safety": lambda right: {
+            "passed": float(right),
+            "verdict": "pass" if right else "fail",
+            "rule": "says something about the matter",
+            "said": "",
+            "finish": "stop",
+        },
         "heldout": lambda right: {"rouge_l": round(0.2 + 0.3 * right + 0.1 * draw.random(), 3), "loss": 2.5 - right},
     }[kind]
     return {
         "id": f"i{number}",
         "topic": topic,
+        **({"kind": "plain", "twin_of": ""} if kind == "safety" else {}),
         "question": f"Question {number} about <b>{topic}</b> disease?",
         "reference": f"Reference {number}",
         "base": {"answer": f"Base answer {number}", **scores(base)},
