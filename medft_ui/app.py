@@ -23,7 +23,7 @@ from medft_ui.api import add_api
 from medft_ui.errors import shown
 from medft_ui.evaluate_text import TAB as EVALUATE
 from medft_ui.evaluation_api import add_evaluation_api
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 from medft_ui.review_api import add_review_api
 from medft_ui.review_text import Rate
 from medft_ui.run_charts import View
@@ -223,8 +223,8 @@ def _starts(studio: Studio, page: Page) -> None:
         return arrive()
 
     form = page.train
-    form.start.click(start, [form.dataset, form.name, *form.form], jump, **QUICK)
-    gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=jump, **QUICK)
+    form.start.click(start, [form.dataset, form.name, *form.form], jump, **SLOW)
+    gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=jump, **SLOW)
     # what this page began to make is followed at once, not only when the slow timer ticks
     page.data.work.mine.change(lambda: ["", gr.Timer(BUSY_S)], outputs=[page.seen, page.timer], **QUICK)
     page.data.to_train.click(lambda: gr.Tabs(selected="train"), outputs=page.tabs, **QUICK)

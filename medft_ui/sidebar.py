@@ -16,7 +16,7 @@ from core.jobs.job import Job
 from core.jobs.snapshot import TRAINING_PHASE, Snapshot
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 from medft_ui.run_words import phase_words, share_done, silence_words, state_word, step_words
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def build(studio: Studio) -> Sidebar:
 
     stop.click(lambda: gr.update(visible=True), outputs=ask, **QUICK)
     go_on.click(lambda: gr.update(visible=False), outputs=ask, **QUICK)
-    gr.on([pause.click, keep.click], stop_and_keep, outputs=ask, **QUICK)
-    discard.click(discard_run, outputs=ask, **QUICK)
-    resume.click(resume_newest, **QUICK)
+    gr.on([pause.click, keep.click], stop_and_keep, outputs=ask, **SLOW)
+    discard.click(discard_run, outputs=ask, **SLOW)
+    resume.click(resume_newest, **SLOW)
     return Sidebar(tiles, dataset, pause, stop, resume, ask)
 
 

@@ -19,7 +19,7 @@ from medft_ui import parts, text, units
 from medft_ui.charts import live_chart
 from medft_ui.curve import read_curve
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 from medft_ui.run_charts import EMPTY, View, charts, has_gpu, memory_history
 from medft_ui.run_words import phase_words, share_done, silence_words, step_words
 from medft_ui.runs_text import TABS, Machine
@@ -208,9 +208,9 @@ def _wire(studio: Studio, monitor: Monitor) -> None:
 
     buttons.stop.click(lambda: gr.update(visible=True), outputs=buttons.ask, **QUICK)
     buttons.go_on.click(lambda: gr.update(visible=False), outputs=buttons.ask, **QUICK)
-    gr.on([buttons.pause.click, buttons.keep.click], lambda run: end_run(run, True), monitor.run, buttons.ask, **QUICK)
-    buttons.discard.click(lambda run: end_run(run, False), monitor.run, buttons.ask, **QUICK)
-    buttons.resume.click(resume, monitor.run, None, **QUICK)
+    gr.on([buttons.pause.click, buttons.keep.click], lambda run: end_run(run, True), monitor.run, buttons.ask, **SLOW)
+    buttons.discard.click(lambda run: end_run(run, False), monitor.run, buttons.ask, **SLOW)
+    buttons.resume.click(resume, monitor.run, None, **SLOW)
 
 
 def run_id(picked: str | None) -> str | None:
