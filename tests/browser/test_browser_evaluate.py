@@ -133,7 +133,7 @@ def sign(page: Page, studio: FakeStudio) -> None:
     expect(page.get_by_text("Signed by Dr Lee, physician").first).to_be_visible()
     assert studio.evaluations.sign_off(RUN_ID).signed
     open_tab(page, "Export")
-    expect(page.get_by_text("Signed by Dr Lee, physician").first).to_be_visible()
+    expect(page.get_by_text("Signed by Dr Lee, physician").locator("visible=true").first).to_be_visible()
 
 
 def test_a_failed_one_says_why_and_an_old_one_is_deleted(
