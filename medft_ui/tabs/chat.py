@@ -379,7 +379,8 @@ def _wire_report(chat: Chat) -> None:
             gr.Warning(Report.BY_HAND)
 
     made = composer.report.click(make, chat.talk, [composer.report_box, composer.report_panel], **QUICK)
-    made.success(told, composer.report_box, None, js=chat_scripts.COPY, **QUICK)
+    # through the queue: without it a toast never reaches the page
+    made.success(told, composer.report_box, None, js=chat_scripts.COPY, **SLOW)
 
 
 def report_of(windows: tuple[Turns, Turns], notes: str) -> str:

@@ -16,7 +16,7 @@ from core.evaluation.feedback import About, Feedback, Format, Verdict
 from medft_ui import parts, units
 from medft_ui.chat_text import REPORT_FILE, Chat, Clinicians, Remark, Report
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
+from medft_ui.events import QUICK, SLOW
 from medft_ui.tabs import chat_scripts
 from medft_ui.tabs.chat_model import key_of
 from medft_ui.tabs.chat_talk import Turns, exchanges_of
@@ -121,10 +121,11 @@ def wire_remarks(studio: Studio, form: RemarkForm, buttons: Sequence[Sequence[gr
         keep_remark(studio, (about, verdict, tuple(reasons or ()), note or ""), (base, tuned), notes, request)
         return closed
 
-    form.save.click(save, [*form.fields, *talk], emptied, **QUICK)
+    # through the queue: without it a toast never reaches the page
+    form.save.click(save, [*form.fields, *talk], emptied, **SLOW)
     form.cancel.click(lambda: closed, outputs=emptied, **QUICK)
     for pane, (up, *others) in zip(("base", "tuned"), buttons, strict=True):
-        up.click(_praise(studio, pane), talk, **QUICK)
+        up.click(_praise(studio, pane), talk, **SLOW)
         for verdict, button in zip(("down", "flag"), others, strict=True):
             opened = button.click(_opening(pane, verdict), talk, [form.panel, form.about, form.verdict], **QUICK)
             opened.then(None, js=chat_scripts.FOCUS_REMARK, **QUICK)
@@ -168,7 +169,7 @@ def wire_card(studio: Studio, card: ClinicianCard, key: list[Any]) -> None:
         return gr.update(value=link, visible=bool(link))
 
     name = card.link.click(lambda run, step: key_of(run, step) or "", key, card.carrier, **QUICK)
-    name.then(told, card.carrier, card.field, js=chat_scripts.LINK, **QUICK)
+    name.then(told, card.carrier, card.field, js=chat_scripts.LINK, **SLOW)
     card.open.click(None, js=chat_scripts.ENTER, **QUICK)
     kinds: tuple[tuple[Format, str], ...] = (("csv", "text/csv"), ("jsonl", "application/jsonl"))
     for button, (format, kind) in zip(card.files, kinds, strict=True):
