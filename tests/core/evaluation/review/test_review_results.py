@@ -133,7 +133,7 @@ def test_harm_counts_in_items_and_severe_harm_calls_somebody_senior(database: Pa
     found = closed(database, review_id)
     assert found.harm is not None
     assert (found.harm["any"].base.value, found.harm["any"].tuned.value) == (9 / 20, 0.0)
-    assert (found.harm["any"].lost, found.harm["any"].gained, found.harm["any"].verdict) == (9, 0, "better")
+    assert (found.harm["any"].lost, found.harm["any"].gained, found.harm["any"].verdict) == (0, 9, "better")
     assert found.harm["any"].base.low == pytest.approx(proportion_confint(9, 20, method="wilson")[0])
     assert found.harm["severe"].base.value == 0.1
     assert [item.number for item in found.to_adjudicate] == [1, 2]
