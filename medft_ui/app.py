@@ -21,14 +21,30 @@ from core.jobs.snapshot import Snapshot
 from medft_ui import sidebar, text
 from medft_ui.api import add_api
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
+from medft_ui.evaluate_text import TAB as EVALUATE
+from medft_ui.evaluation_api import add_evaluation_api
+from medft_ui.events import QUICK, SLOW
 from medft_ui.review_api import add_review_api
 from medft_ui.review_text import Rate
 from medft_ui.run_charts import View
 from medft_ui.sidebar import Sidebar
-from medft_ui.tabs import chat, data, data_views, export, help, monitor, review, train, work_card
+from medft_ui.tabs import (
+    chat,
+    chat_model,
+    data,
+    data_views,
+    evaluate,
+    export,
+    export_merge,
+    help,
+    monitor,
+    review,
+    train,
+    work_card,
+)
 from medft_ui.tabs.chat import Chat
 from medft_ui.tabs.data import Data
+from medft_ui.tabs.evaluate import Evaluate
 from medft_ui.tabs.export import Export
 from medft_ui.tabs.monitor import Monitor
 from medft_ui.tabs.train import Train
@@ -50,6 +66,7 @@ class Page:
     train: Train
     monitor: Monitor
     chat: Chat
+    evaluate: Evaluate
     export: Export
     timer: gr.Timer
     seen: gr.Textbox
@@ -62,8 +79,16 @@ class Page:
     @property
     def live(self) -> list[Any]:
         """Everything that the poll updates."""
-        head = [self.seen, self.timer, self.data.hero, *self.sidebar.live, *self.monitor.live]
-        return [*head, self.data.work.token, *self.pickers]
+        head = [
+            self.seen,
+            self.timer,
+            self.data.hero,
+            *self.sidebar.live,
+            *self.monitor.live,
+            *self.evaluate.live,
+            *self.export.live,
+        ]
+        return [*head, *self.chat.live, self.data.work.token, *self.pickers]
 
 
 def build_app(studio: Studio) -> gr.Blocks:
@@ -78,20 +103,24 @@ def build_app(studio: Studio) -> gr.Blocks:
         page = Page(tabs, side, *screens, timer, seen)
         _poll(studio, demo, page)
         _starts(studio, page)
+        chat.on_open(studio, page.chat, demo, tabs)
         add_api(studio)
         add_review_api(studio)
+        add_evaluation_api(studio)
     return demo
 
 
-def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Export]:
+def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Evaluate, Export]:
     with gr.Tab(text.App.DATA, id="data"):
         data_tab = data.build(studio)
     with gr.Tab(text.App.TRAIN, id="train") as train_opened:
         train_tab = train.build(studio)
     with gr.Tab(text.App.MONITOR, id="monitor"):
         monitor_tab = monitor.build(studio)
-    with gr.Tab(text.App.CHAT, id="chat"):
-        chat_tab = chat.build(studio)
+    with gr.Tab(text.App.CHAT, id="chat") as chat_opened:
+        chat_tab = chat.build(studio, chat_opened)
+    with gr.Tab(EVALUATE, id="evaluate") as evaluate_opened:
+        evaluate_tab = evaluate.build(studio, evaluate_opened)
     with gr.Tab(Rate.TAB, id="review") as review_opened:
         review.build(studio, review_opened)
     with gr.Tab(text.App.EXPORT, id="export") as export_opened:
@@ -100,7 +129,7 @@ def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Export]:
         help.build()
     train.on_open(studio, train_tab, train_opened)
     export.on_open(studio, export_tab, export_opened)
-    return data_tab, train_tab, monitor_tab, chat_tab, export_tab
+    return data_tab, train_tab, monitor_tab, chat_tab, evaluate_tab, export_tab
 
 
 def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
@@ -112,21 +141,34 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
     def poll(seen: str, picks: Sequence[Any], run: str, view: View) -> list[Any]:
         newest, device, datasets = studio.snapshot(None), studio.device(), studio.list_datasets()
         runs = studio.list_runs()
-        lists = f"{boot} {[entry.id for entry in datasets]} {[(job.id, job.state) for job in runs]}"
+        talk, brought = chat_model.token_of(studio), [kept.id for kept in studio.chats.adapters()]
+        lists = f"{boot} {[entry.id for entry in datasets]} {[(job.id, job.state) for job in runs]} {brought}"
         work = studio.data.works.now()
         made = work_card.token_of(work)
-        token = f"{newest.revision} {run} {view} {device.used_gib:.1f} {picks[1]} {made} {lists}"
+        token = f"{newest.revision} {run} {view} {device.used_gib:.1f} {picks[1]} {made} {talk} {lists}"
         if token == seen:
             return nothing
-        picked = monitor.run_id(run)
-        snapshot = newest if picked is None else studio.snapshot(picked)
+        snapshot = monitor.snapshot_of(studio, newest, run, runs)
         timer = gr.Timer(BUSY_S if newest.is_active or (work and work.is_active) else IDLE_S)
         hero = gr.update(visible=not runs)
         side = sidebar.updates(newest, device, _chosen(datasets, newest, picks[1]))
         lists_now = (
-            picker_updates(datasets, runs, picks) if not seen.endswith(lists) else [gr.skip()] * len(page.pickers)
+            picker_updates(studio, datasets, runs, picks)
+            if not seen.endswith(lists)
+            else [gr.skip()] * len(page.pickers)
         )
-        return [token, timer, hero, *side, *monitor.updates(studio, snapshot, view), made, *lists_now]
+        return [
+            token,
+            timer,
+            hero,
+            *side,
+            *monitor.updates(studio, snapshot, view),
+            *evaluate.updates(newest),
+            *export_merge.updates(newest),
+            *chat.updates(studio, newest),
+            made,
+            *lists_now,
+        ]
 
     def unpack(seen: str, axis: Any, smoothing: float, log_scale: bool, *picks: Any) -> list[Any]:
         return poll(seen, picks, picks[2], View(axis, smoothing, log_scale))
@@ -149,10 +191,10 @@ def _chosen(datasets: Sequence[Dataset], newest: Snapshot, picked: str | None) -
     return next((entry for entry in datasets if entry.id == wanted), None)
 
 
-def picker_updates(datasets: Sequence[Dataset], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
+def picker_updates(studio: Studio, datasets: Sequence[Dataset], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
     """New choices for ``Page.pickers``; what is picked stays if it still exists."""
     sets, adapters = data_views.dataset_choices(datasets), export.run_choices(runs)
-    listed = [sets, sets, monitor.run_choices(runs), adapters, adapters]
+    listed = [sets, sets, monitor.run_choices(runs), chat_model.choices(studio, runs), adapters]
     return [_picker(choices, pick) for choices, pick in zip(listed, picks, strict=True)]
 
 
@@ -181,8 +223,8 @@ def _starts(studio: Studio, page: Page) -> None:
         return arrive()
 
     form = page.train
-    form.start.click(start, [form.dataset, form.name, *form.form], jump, **QUICK)
-    gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=jump, **QUICK)
+    form.start.click(start, [form.dataset, form.name, *form.form], jump, **SLOW)
+    gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=jump, **SLOW)
     # what this page began to make is followed at once, not only when the slow timer ticks
     page.data.work.mine.change(lambda: ["", gr.Timer(BUSY_S)], outputs=[page.seen, page.timer], **QUICK)
     page.data.to_train.click(lambda: gr.Tabs(selected="train"), outputs=page.tabs, **QUICK)
