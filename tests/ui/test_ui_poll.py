@@ -70,7 +70,7 @@ def test_every_state_has_a_face(studio: FakeStudio, poll: Callable[..., list[Any
 
 def test_a_phase_tells_how_far_it_is_and_silence_is_told(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
     studio.fake.show(snapshot("running", phase=Phase("evaluating", 8, 20), silent_s=42.0))
-    assert str(poll()).count("evaluating 40 %") == 2, "in the sidebar and on the Monitor"
+    assert str(poll()).count("evaluating 40 %") == 3, "in the sidebar, on the Monitor, and on Chat, which has to wait"
     assert str(poll()).count("no sign of life for 42 s") == 2
     studio.fake.show(snapshot("starting", step=0, total_steps=0, phase=Phase("loading the model")))
     assert "bar unknown" in poll()[3]
