@@ -44,7 +44,7 @@ class Chat:
     FINISH = {"": "", "stop": "", "length": "cut at the longest length", "stopped": "stopped"}
     CUT_WHILE_THINKING = "it was still thinking: allow a longer answer, or switch thinking off"
     WAITING = "Waiting for its first word …"
-    THOUGHT, THINKS = "Thoughts", "Thinking …"
+    THOUGHT, THINKS, UNFOLD = "Thoughts", "Thinking …", "Show or hide the thoughts"
     NOTES = "how it was answered"
 
 

@@ -167,7 +167,7 @@ def on_open(studio: Studio, chat: Chat, demo: gr.Blocks, tabs: gr.Tabs) -> None:
         ]
 
     chat.opened.select(warm, outputs=[*chat.live, chat.bring.base], **QUICK)
-    demo.load(follow, outputs=[tabs, chat.card.run, chat.card.step, chat.told], js=chat_scripts.ENTER_BY_LINK, **QUICK)
+    demo.load(follow, outputs=[tabs, chat.card.run, chat.card.step, chat.told], js=chat_scripts.ON_LOAD, **QUICK)
 
 
 def _linked(request: gr.Request) -> str:
@@ -378,7 +378,7 @@ def _wire_report(chat: Chat) -> None:
         else:
             gr.Warning(Report.BY_HAND)
 
-    made = composer.report.click(make, chat.talk, [composer.report_box, composer.report_panel], **QUICK)
+    made = composer.report.click(make, chat.talk, [composer.report_box, composer.report_panel], **SLOW)
     # through the queue: without it a toast never reaches the page
     made.success(told, composer.report_box, None, js=chat_scripts.COPY, **SLOW)
 

@@ -22,7 +22,7 @@ from core.jobs.snapshot import Snapshot
 from medft_ui import parts, text, units
 from medft_ui.chat_text import Bring, Chat, Status
 from medft_ui.errors import shown
-from medft_ui.events import QUICK, SLOW
+from medft_ui.events import SLOW
 from medft_ui.run_words import phase_words, share_done
 from medft_ui.tabs.export import run_choices
 
@@ -143,7 +143,7 @@ def wire(studio: Studio, card: ModelCard, bringing: BringCard) -> None:
 
     upload, told = bringing.upload, bringing.told
     upload.upload(bring, [upload, bringing.base], [card.run, told], **SLOW)
-    bringing.remove.click(remove, card.run, [card.run, told], **QUICK)
+    bringing.remove.click(remove, card.run, [card.run, told], **SLOW)
 
 
 def base_choices(studio: Studio) -> list[tuple[str, str]]:

@@ -168,12 +168,12 @@ def wire_card(studio: Studio, card: ClinicianCard, key: list[Any]) -> None:
             gr.Info(Report.LINK_COPIED)
         return gr.update(value=link, visible=bool(link))
 
-    name = card.link.click(lambda run, step: key_of(run, step) or "", key, card.carrier, **QUICK)
+    name = card.link.click(lambda run, step: key_of(run, step) or "", key, card.carrier, **SLOW)
     name.then(told, card.carrier, card.field, js=chat_scripts.LINK, **SLOW)
     card.open.click(None, js=chat_scripts.ENTER, **QUICK)
     kinds: tuple[tuple[Format, str], ...] = (("csv", "text/csv"), ("jsonl", "application/jsonl"))
     for button, (format, kind) in zip(card.files, kinds, strict=True):
-        made = button.click(_exporting(studio, format), None, [card.carrier, card.count], **QUICK)
+        made = button.click(_exporting(studio, format), None, [card.carrier, card.count], **SLOW)
         made.then(None, card.carrier, js=chat_scripts.save_as(f"{REPORT_FILE}.{format}", kind), **QUICK)
 
 

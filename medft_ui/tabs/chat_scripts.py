@@ -5,6 +5,10 @@ It does not know: what is copied.
 
 from __future__ import annotations
 
+import json
+
+from medft_ui.chat_text import Chat
+
 LINK_PARAMETER = "clinician"
 
 # A page that is not served over https, and is not this machine's, has no clipboard of its own; the old way still works.
@@ -24,9 +28,12 @@ LINK = (
 )
 ENTER = "() => document.body.classList.add('clinician')"
 LEAVE = "() => document.body.classList.remove('clinician')"
-ENTER_BY_LINK = (
+# Gradio 6.31 gives the button that unfolds a thought an empty name, so that a screen reader says only "button".
+ON_LOAD = (
     f"() => {{ if (new URLSearchParams(location.search).get('{LINK_PARAMETER}')) "
-    "document.body.classList.add('clinician'); }"
+    "document.body.classList.add('clinician'); "
+    "setInterval(() => document.querySelectorAll('.window button[aria-label=\"\"]').forEach("
+    f"(button) => button.setAttribute('aria-label', {json.dumps(Chat.UNFOLD)})), 700); }}"
 )
 FOCUS_REMARK = "() => setTimeout(() => document.querySelector('.remark input[type=checkbox]')?.focus(), 120)"
 

@@ -142,7 +142,7 @@ def _wire_places(studio: Studio, view: DatasetView) -> None:
     inputs = [view.dataset, *gate.asked]
     # a page that was not asked for is never in the open
     gate.which.input(look(None, False), inputs, gate.view, **QUICK)
-    gate.unmask.input(look(0, True), inputs, gate.view, **QUICK)
+    gate.unmask.input(look(0, True), inputs, gate.view, **SLOW)
     gate.page.submit(look(0, False), inputs, gate.view, **QUICK)
     gate.previous.click(look(-1, False), inputs, gate.view, **QUICK)
     gate.next.click(look(1, False), inputs, gate.view, **QUICK)

@@ -15,6 +15,7 @@ import gradio as gr
 from core.evaluation.review.rows import Review
 from core.jobs.job import Job
 from medft_ui.errors import shown
+from medft_ui.events import QUICK
 from medft_ui.review_text import Rate
 from medft_ui.tabs import review_new, review_rate, review_results
 from medft_ui.tabs.export import run_choices
@@ -73,9 +74,7 @@ def _follow(studio: Studio, tab: ReviewTab, opened: Sequence[gr.Tab]) -> None:
         look,
         inputs,
         tab.lists,
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
+        **QUICK,
     )
 
 

@@ -19,6 +19,7 @@ from core.jobs.job import Job
 from medft_ui import parts
 from medft_ui.chat_text import Chat
 from medft_ui.errors import shown
+from medft_ui.events import QUICK, SLOW
 from medft_ui.review_text import New
 from medft_ui.tabs.export import run_choices
 from medft_ui.tabs.review_rate import account_of
@@ -128,12 +129,9 @@ def _wire(studio: Studio, screen: NewScreen) -> None:
         except MedftError:  # the data set was deleted since: the other sources still work
             return gr.update(choices=[], value=[])
 
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    screen.create.click(
-        create, screen.form, screen.answering, queue=False, api_visibility="private", show_progress="hidden"
-    )
-    screen.run.change(list_topics, screen.run, screen.topics, **quiet)
-    screen.source.change(_source_fields, screen.source, [screen.count, screen.topics, screen.own], **quiet)
+    screen.create.click(create, screen.form, screen.answering, **SLOW)
+    screen.run.change(list_topics, screen.run, screen.topics, **QUICK)
+    screen.source.change(_source_fields, screen.source, [screen.count, screen.topics, screen.own], **QUICK)
 
 
 def _source_fields(source: str) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from core.evaluation.review.form import AXES, Rating
 from core.evaluation.review.rows import NextItem, Review
 from medft_ui import parts, text
 from medft_ui.errors import shown
+from medft_ui.events import QUICK, SLOW
 from medft_ui.review_text import FORM, LEVELS, Rate
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parents[1]
 SCRIPT, STYLE = HERE / "review_form.js", HERE / "review_form.css"
 # Each answer of these is a few milliseconds of SQLite: they need no queue.
-AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 Payload = dict[str, Any]
 
 
@@ -214,11 +214,11 @@ def _wire(studio: Studio, screen: RateScreen) -> None:
         start,
         [screen.review, screen.name, screen.specialty],
         outputs,
-        **AT_ONCE,
+        **SLOW,
     )
-    screen.form.resume(resume, outputs=outputs, **AT_ONCE)
-    screen.form.leave(lambda: [None, gr.update(visible=True)], outputs=outputs, **AT_ONCE)
-    screen.review.change(ask_specialty, screen.review, screen.specialty, **AT_ONCE)
+    screen.form.resume(resume, outputs=outputs, **QUICK)
+    screen.form.leave(lambda: [None, gr.update(visible=True)], outputs=outputs, **QUICK)
+    screen.review.change(ask_specialty, screen.review, screen.specialty, **QUICK)
     _wire_form(studio, screen)
 
 
@@ -249,7 +249,7 @@ def _wire_form(studio: Studio, screen: RateScreen) -> None:
             str(sent["review_id"]), rater, str(sent["item_key"]), draft, str(sent["token"]), int(sent["edit"])
         )
 
-    screen.form.rate(rate, outputs=screen.form, **AT_ONCE)
-    screen.form.go(move, outputs=screen.form, **AT_ONCE)
-    screen.form.reference(show_reference, outputs=screen.form, **AT_ONCE)
-    screen.form.draft(keep_draft, **AT_ONCE)
+    screen.form.rate(rate, outputs=screen.form, **QUICK)
+    screen.form.go(move, outputs=screen.form, **QUICK)
+    screen.form.reference(show_reference, outputs=screen.form, **QUICK)
+    screen.form.draft(keep_draft, **QUICK)

@@ -26,6 +26,7 @@ from core.evaluation.review.sentences import interval, percent, sentences, subje
 from core.evaluation.statistics import Comparison
 from medft_ui import parts
 from medft_ui.errors import shown
+from medft_ui.events import QUICK, SLOW
 from medft_ui.review_text import Rate, Results
 from medft_ui.tabs.review_rate import account_of
 
@@ -107,19 +108,17 @@ def _wire(studio: Studio, screen: ResultsScreen, opened: gr.Tab) -> None:
         desk.close(review_id, account)
         return [*updates(desk.results(review_id, account), account), gr.update(choices=all_choices(desk.reviews()))]
 
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     outputs = [screen.shown, screen.ask, screen.sure, *screen.files]
     gr.on(
         [screen.review.change, screen.refresh.click, opened.select],
         look,
         screen.review,
         outputs,
-        queue=False,
-        **private,
+        **QUICK,
     )
-    screen.ask.click(lambda: gr.update(visible=True), outputs=screen.sure, queue=False, **private)
-    screen.keep.click(lambda: gr.update(visible=False), outputs=screen.sure, queue=False, **private)
-    screen.close.click(close, screen.review, [*outputs, screen.review], queue=False, **private)
+    screen.ask.click(lambda: gr.update(visible=True), outputs=screen.sure, **QUICK)
+    screen.keep.click(lambda: gr.update(visible=False), outputs=screen.sure, **QUICK)
+    screen.close.click(close, screen.review, [*outputs, screen.review], **SLOW)
 
 
 def write_file(studio: Studio, review: Review, format: Any, account: str) -> Path:

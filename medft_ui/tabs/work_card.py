@@ -16,7 +16,7 @@ from core.dataset.work import WorkState
 from medft_ui import parts, units
 from medft_ui.data_text import Work as Words
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
+from medft_ui.events import SLOW
 
 if TYPE_CHECKING:
     from core.studio import Studio
@@ -62,7 +62,7 @@ def build(studio: Studio) -> WorkCard:
         studio.data.works.stop()
         return updates(studio.data.works.now(), mine)
 
-    cancel.click(stop, mine, made.view, **QUICK)
+    cancel.click(stop, mine, made.view, **SLOW)
     return made
 
 
