@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
+# On all cores, one thread a process: libraries that spin on every core slow each other down.
+FAST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m "not gpu and not slow and not browser and not realdata"
 # Downloads to a slow disk or over a slow line should be waited for, not given up.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --retries 5 --timeout 60
 
@@ -18,9 +20,10 @@ run: $(VENV)/installed ## install what is missing, fetch the default model, open
 demo: $(VENV)/installed ## the whole way in the terminal: clean, train, judge, ask; fails if the model did not learn
 	$(BIN)/python -m core.demo $(ARGS)
 
-test: $(VENV)/installed-dev browser ## everything but the GPU tests (about 15 minutes on two cores)
+test: $(VENV)/installed-dev browser ## everything but the GPU tests (about 20 minutes on two cores)
 	$(BIN)/python -m core.model.prepare
-	$(BIN)/python -m pytest -m "not gpu" $(ARGS)
+	$(FAST) $(ARGS) || test $$? -eq 5
+	$(BIN)/python -m pytest -m "not gpu and (slow or browser or realdata)" $(ARGS) || test $$? -eq 5
 
 check: $(VENV)/installed-dev lint types fast ## lint, types and the fast tests, in under 90 seconds
 
@@ -31,9 +34,8 @@ lint:
 types:
 	$(BIN)/mypy
 
-# one thread a process: libraries that spin on every core slow each other down
 fast:
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m "not gpu and not slow and not browser and not realdata" $(ARGS)
+	$(FAST) $(ARGS)
 
 format: $(VENV)/installed-dev ## put every file into the house form
 	$(BIN)/ruff check --fix .

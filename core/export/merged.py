@@ -68,9 +68,12 @@ class MergeDesk:
         self._free_device = free_device
 
     def room(self, run: Job) -> Room:
-        """How much disk the merged model of a run needs, and how much is free."""
-        base = json.loads((run.folder / "config.json").read_text(encoding="utf-8"))["model"]
-        folder = self._find_model(base)
+        """How much disk the merged model of a run needs, as far as its files say, and how much is free."""
+        try:
+            base = str(json.loads((run.folder / "config.json").read_text(encoding="utf-8"))["model"])
+        except (OSError, ValueError, KeyError, TypeError):
+            base = ""  # missing or damaged; the job itself refuses to merge it
+        folder = self._find_model(base) if base else None
         weights = [] if folder is None else [path.stat().st_size for path in folder.glob("*.safetensors")]
         needed_gib = ROOM_FACTOR * sum(weights) / GIB if weights else None
         return Room(needed_gib, shutil.disk_usage(run.folder).free / GIB)

@@ -105,6 +105,9 @@ def test_the_room_is_that_of_the_base_and_unknown_without_it(run: Job, base: Pat
     room = desk_of(base)[0].room(run)
     assert room.needed_gib == pytest.approx(1.1 * weights_gib) and room.fits
     assert desk_of(None)[0].room(run).needed_gib is None
+    for damaged in ("{", "[]", "{}"):
+        (run.folder / "config.json").write_text(damaged)
+        assert desk_of(base)[0].room(run).needed_gib is None, "a damaged run is shown, too"
 
 
 def test_the_zip_holds_the_model_and_what_goes_with_it(run: Job, base: Path, tmp_path: Path) -> None:
