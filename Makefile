@@ -4,11 +4,11 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 # On all cores, one thread a process: libraries that spin on every core slow each other down.
-FAST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m "not gpu and not slow and not browser and not realdata"
+FAST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m "not (gpu or long or slow or browser or realdata)"
 # Downloads to a slow disk or over a slow line should be waited for, not given up.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --retries 5 --timeout 60
 
-.PHONY: run demo test check format lint types fast bench-cpu bench-gpu bench-data lock clean help
+.PHONY: run demo test test-long check format lint types fast bench-cpu bench-gpu bench-data lock clean help
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -20,10 +20,16 @@ run: $(VENV)/installed ## install what is missing, fetch the default model, open
 demo: $(VENV)/installed ## the whole way in the terminal: clean, train, judge, ask; fails if the model did not learn
 	$(BIN)/python -m core.demo $(ARGS)
 
-test: $(VENV)/installed-dev browser ## everything but the GPU tests (about 20 minutes on two cores)
+# The fast half on all cores, then one by one what needs a browser, real weights or honest timings. pytest ends with 5
+# where ARGS leave nothing to run in one of the halves.
+test: $(VENV)/installed-dev browser ## everything but the long and the GPU tests (under 25 minutes on two cores)
 	$(BIN)/python -m core.model.prepare
 	$(FAST) $(ARGS) || test $$? -eq 5
-	$(BIN)/python -m pytest -m "not gpu and (slow or browser or realdata)" $(ARGS) || test $$? -eq 5
+	$(BIN)/python -m pytest --durations=15 -m "not (gpu or long) and (slow or browser or realdata)" $(ARGS) || test $$? -eq 5
+
+test-long: $(VENV)/installed-dev browser ## walks and series of kills that take minutes each
+	$(BIN)/python -m core.model.prepare
+	$(BIN)/python -m pytest --durations=0 -m "long and not gpu" $(ARGS)
 
 check: $(VENV)/installed-dev lint types fast ## lint, types and the fast tests, in under 90 seconds
 

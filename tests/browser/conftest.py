@@ -44,7 +44,7 @@ def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(address)
-        page.get_by_text("Device").first.wait_for()
+        page.get_by_text("Device").first.wait_for(timeout=60_000)  # seven pages at once take their time
         return page
 
     yield opened

@@ -148,6 +148,7 @@ def test_stopping_and_a_job_that_begins_and_ends(trained: FakeStudio, open_page:
     expect(page.get_by_text(TUNED)).to_have_count(2)
 
 
+@pytest.mark.long
 def test_an_adapter_is_brought_along_and_the_base_stands_alone(
     trained: FakeStudio, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
@@ -172,6 +173,7 @@ def test_an_adapter_is_brought_along_and_the_base_stands_alone(
     assert trained.chats.adapters() == []
 
 
+@pytest.mark.long
 def test_the_clinicians_view_holds_the_conversation_only(
     trained: FakeStudio, address: str, open_page: Callable[..., Page], picture: Callable[[Page, str], None]
 ) -> None:
@@ -200,7 +202,9 @@ def test_the_clinicians_view_holds_the_conversation_only(
     expect(page.get_by_text("is not here any more")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1440, False), (1440, True), (390, False)])
+@pytest.mark.parametrize(
+    ("width", "dark"), [(1440, False), pytest.param(1440, True, marks=pytest.mark.long), (390, False)]
+)
 def test_it_looks_right_and_axe_finds_nothing_serious(
     trained: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], width: int, dark: bool
 ) -> None:

@@ -96,6 +96,7 @@ def test_an_upload_is_mapped_by_hand_and_built(
     assert made.report()["mapping"]["columns"] == {"prompt": "two", "response": "one", "topic": "group"}
 
 
+@pytest.mark.long
 def test_a_step_is_switched_off_cleaned_again_and_taken_back(
     studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], tmp_path: Path
 ) -> None:
@@ -169,6 +170,7 @@ def test_places_are_decided_one_by_one_in_the_open_and_in_bulk(
     assert acts[0] == ("look", "Dr Test") and acts[-1] == ("approve", "Dr Test") and len(acts) >= 5
 
 
+@pytest.mark.long
 def test_rows_are_found_changed_taken_out_and_put_back_with_a_history(
     studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None]
 ) -> None:
@@ -214,6 +216,7 @@ def test_rows_are_found_changed_taken_out_and_put_back_with_a_history(
     assert studio.fake.asked == [("submit", "train", SAMPLE_ID)]
 
 
+@pytest.mark.long
 def test_cleaning_is_seen_on_every_page_survives_a_reload_and_is_cancelled_without_a_trace(
     studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], tmp_path: Path
 ) -> None:
@@ -241,6 +244,7 @@ def test_cleaning_is_seen_on_every_page_survives_a_reload_and_is_cancelled_witho
     assert list(studio.settings.datasets.glob(".new-*")) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -262,6 +266,7 @@ def test_a_file_that_cannot_be_used_says_why_until_it_is_taken_away(
     expect(page.get_by_role("button", name="Build the data set")).to_be_hidden()
 
 
+@pytest.mark.long
 def test_a_hub_data_set_is_loaded_and_charts_speak(
     studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def finish(studio: FakeStudio, run: Job, outcome: str) -> Job:
     return ended
 
 
+@pytest.mark.long
 def test_an_evaluation_from_start_to_signature(
     studio: FakeStudio, run: Job, open_page: Callable[..., Page], picture: Callable[[Page, str], None]
 ) -> None:
@@ -136,6 +137,7 @@ def sign(page: Page, studio: FakeStudio) -> None:
     expect(page.get_by_text("Signed by Dr Lee, physician").locator("visible=true").first).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_failed_one_says_why_and_an_old_one_is_deleted(
     studio: FakeStudio, run: Job, open_page: Callable[..., Page], picture: Callable[[Page, str], None]
 ) -> None:
@@ -155,7 +157,8 @@ def test_a_failed_one_says_why_and_an_old_one_is_deleted(
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "dark"), [("light", 1440, False), ("dark", 1440, True), ("phone", 390, True)]
+    ("name", "width", "dark"),
+    [("light", 1440, False), pytest.param("dark", 1440, True, marks=pytest.mark.long), ("phone", 390, True)],
 )
 def test_it_fits_and_axe_finds_nothing_serious(
     studio: FakeStudio,

@@ -121,7 +121,8 @@ def test_stop_asks_before_it_discards(studio: FakeStudio, open_page: Callable[..
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "dark"), [("light", 1440, False), ("dark", 1440, True), ("phone", 390, True)]
+    ("name", "width", "dark"),
+    [("light", 1440, False), pytest.param("dark", 1440, True, marks=pytest.mark.long), ("phone", 390, True)],
 )
 def test_states_look_right(
     studio: FakeStudio,

@@ -175,7 +175,9 @@ def test_a_review_closed_meanwhile_says_so(studio: FakeStudio, review_id: str, o
     expect(page.locator(".review [role=alert]")).to_contain_text("takes no more ratings")
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1440, False), (1440, True), (390, False)])
+@pytest.mark.parametrize(
+    ("width", "dark"), [(1440, False), pytest.param(1440, True, marks=pytest.mark.long), (390, False)]
+)
 def test_it_looks_right_and_axe_finds_nothing_serious(
     review_id: str, open_page: Callable[..., Page], picture: Callable[[Page, str], None], width: int, dark: bool
 ) -> None:

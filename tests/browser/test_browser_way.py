@@ -1,4 +1,4 @@
-"""The whole way through the page by role and label: start, upload, approve, train, chat, export; and the looks of it."""
+"""The whole way through the page by role and label: start, upload, approve, train, export; and the looks of it."""
 
 from __future__ import annotations
 
@@ -139,31 +139,6 @@ def test_the_recipe_moves_the_plan_and_blocks_what_cannot_work(open_page: Callab
     expect(page.get_by_role("button", name="Start training")).to_be_disabled()
 
 
-def test_chat_answers_side_by_side_over_several_turns(
-    studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None]
-) -> None:
-    studio.fake.show(snapshot("finished", 200))
-    page = open_page()
-    open_tab(page, "Chat")
-    expect(
-        page.get_by_text("Research tool, not a medical device. Answers may be wrong").locator("visible=true")
-    ).to_be_visible()
-    for turn, question in enumerate(("What causes tiredness?", "And what else?"), start=1):
-        page.get_by_label("Your question").fill(question)
-        page.get_by_role("button", name="Send").click()
-        expect(page.get_by_text("Base: Tiredness, pallor and breathlessness.")).to_have_count(turn)
-        expect(page.get_by_text("Tuned: Tiredness, pallor and breathlessness.")).to_have_count(turn)
-        expect(page.get_by_label("Your question")).to_have_value("")
-    expect(page.get_by_text("3 tokens · 41 tokens/s")).to_have_count(2)
-    picture(page, "chat")
-    *_, (_, run_id, request) = studio.fake.asked
-    assert run_id == studio.fake.now.job.id  # type: ignore[union-attr]
-    said = [(message.role, message.content) for message in request.tuned]
-    answer = "Tuned: Tiredness, pallor and breathlessness."
-    assert said == [("user", "What causes tiredness?"), ("assistant", answer), ("user", "And what else?")]
-    assert request.base[1].content == answer.replace("Tuned", "Base")
-
-
 def test_export_gives_the_zip(studio: FakeStudio, open_page: Callable[..., Page]) -> None:
     studio.fake.show(snapshot("finished", 200))
     page = open_page()
@@ -201,6 +176,7 @@ def test_every_screen_fits(
         picture(page, f"{tab.lower()}-{name}")
 
 
+@pytest.mark.long
 def test_seven_tabs_of_a_browser_stay_usable(studio: FakeStudio, open_page: Callable[..., Page]) -> None:
     pages = [open_page() for _ in range(7)]
     studio.fake.show(snapshot("running"))

@@ -38,7 +38,7 @@ def ended(studio: Studio, job_id: str) -> Job:
     return snapshot.job
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_a_run_is_judged_three_ways_signed_and_taken_home(studio: Studio, tmp_path: Path) -> None:
     base = save_base(tmp_path / "base")

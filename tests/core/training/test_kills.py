@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 KILLS = 50
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)  # two minutes on a quiet machine
 def test_fifty_kills_lose_no_run_and_change_no_bit(tiny: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(HERE / "many_lives.py"), str(tiny), str(tmp_path), str(KILLS)]

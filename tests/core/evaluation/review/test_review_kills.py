@@ -32,7 +32,7 @@ def start(database: Path, review_id: str, logs: Path, raters: list[str]) -> subp
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("servers", [1, 20])
+@pytest.mark.parametrize("servers", [1, pytest.param(20, marks=pytest.mark.long)])
 def test_ten_thousand_ratings_survive_kills(database: Path, tmp_path: Path, servers: int) -> None:
     """One server with 20 raters in threads; then 20 processes with one rater each."""
     options = ReviewOptions(axes=(), repeats=0.0, seed=3)
