@@ -31,7 +31,7 @@ test-long: $(VENV)/installed-dev browser ## walks and series of kills that take 
 	$(BIN)/python -m core.model.prepare
 	$(BIN)/python -m pytest --durations=0 -m "long and not gpu" $(ARGS)
 
-check: $(VENV)/installed-dev lint types fast ## lint, types and the fast tests, in under 90 seconds
+check: $(VENV)/installed-dev lint types fast ## lint, types and the fast tests (about two and a half minutes on two cores)
 
 lint:
 	$(BIN)/ruff format --check .
