@@ -125,6 +125,7 @@ def test_a_step_is_switched_off_cleaned_again_and_taken_back(
     assert [entry.name for entry in studio.list_datasets()[:2]] == ["Invented, version 2", "Invented"]
 
 
+@pytest.mark.long
 def test_places_are_decided_one_by_one_in_the_open_and_in_bulk(
     studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], tmp_path: Path
 ) -> None:

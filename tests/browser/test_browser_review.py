@@ -114,6 +114,7 @@ def test_a_session_by_keyboard_only(
     assert first.filled.seconds_s > 0
 
 
+@pytest.mark.long
 def test_what_is_missing_is_said_and_nothing_is_lost(
     studio: FakeStudio, review_id: str, open_page: Callable[..., Page]
 ) -> None:
@@ -176,7 +177,8 @@ def test_a_review_closed_meanwhile_says_so(studio: FakeStudio, review_id: str, o
 
 
 @pytest.mark.parametrize(
-    ("width", "dark"), [(1440, False), pytest.param(1440, True, marks=pytest.mark.long), (390, False)]
+    ("width", "dark"),
+    [(1440, False), pytest.param(1440, True, marks=pytest.mark.long), pytest.param(390, False, marks=pytest.mark.long)],
 )
 def test_it_looks_right_and_axe_finds_nothing_serious(
     review_id: str, open_page: Callable[..., Page], picture: Callable[[Page, str], None], width: int, dark: bool

@@ -157,7 +157,8 @@ def test_export_gives_the_zip(studio: FakeStudio, open_page: Callable[..., Page]
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "dark"), [("light", 1440, False), ("dark", 1440, True), ("phone", 390, True)]
+    ("name", "width", "dark"),
+    [("light", 1440, False), pytest.param("dark", 1440, True, marks=pytest.mark.long), ("phone", 390, True)],
 )
 def test_every_screen_fits(
     studio: FakeStudio,
@@ -185,7 +186,7 @@ def test_seven_tabs_of_a_browser_stay_usable(studio: FakeStudio, open_page: Call
         expect(page.get_by_text("62 %")).to_be_visible()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.long)], ids=["light", "dark"])
 def test_axe_finds_nothing_serious(studio: FakeStudio, open_page: Callable[..., Page], dark: bool) -> None:
     """What axe calls serious or worse is a fault."""
     from axe_playwright_python.sync_playwright import Axe
