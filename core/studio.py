@@ -294,10 +294,6 @@ class Studio:
         """
         yield from self.chats.ask(source, request)
 
-    def stop_chat(self) -> None:
-        """End the answer that is being written."""
-        self.chats.stop()
-
     # -- export ---------------------------------------------------------------------------------------------------
 
     def export_adapter(self, run_id: str) -> Path:

@@ -158,7 +158,6 @@ class Charts:
     ROWS = "rows"
     REMOVED = "Rows removed, by step"
     REMOVED_SUMMARY = "{total} of {read} rows left; most by {step} ({count})."
-    NOT_REMOVED = "No step removed a row."
     QUESTIONS = "What the questions ask for"
     QUESTIONS_SUMMARY = "By their words (English only): most ask for {first} ({share})."
     TOPICS = "Topics"
@@ -166,7 +165,6 @@ class Charts:
     TOPICS_BOTH = "{count} topics; the largest is {first} with {rows} rows."
     TRAIN, EVAL = "to train on", "held out"
     NUMBERS = "The numbers"
-    NUMBER_COLUMNS = ("", "rows")
 
 
 class Gate:

@@ -101,7 +101,6 @@ class Results:
     CLOSE_NOW = "Close and reveal"
     KEEP = "Keep it open"
     DOWNLOAD = {"csv": "Ratings (CSV)", "json": "Everything (JSON)", "html": "Report (HTML)"}
-    DOWNLOAD_LABEL = "Files of the closed review"
     EMPTY = "No review yet"
     EMPTY_HINT = "Create one under New review; raters find it under Rate."
     RATERS = ("Rater", "Specialty", "Saved", "Median time an item")
@@ -181,4 +180,3 @@ class New:
     ANSWERING_SHARE = "{name}: {state}, {percent} % of the questions answered"
     NO_RUN = "There is no trained run yet."
     NO_RUN_HINT = "Train one first: the quick demo on the Data screen takes a few minutes."
-    DAMAGED = "cannot be read"

@@ -42,15 +42,12 @@ class Errors:
     )
     FOREIGN_FILE = "This file was not uploaded here."
     FOREIGN_FILE_HINT = "Upload the file first, then pass what the upload returned."
-    TOO_MANY = "Too many wrong passwords."
     WHICH = "{value!r} is not one of base, tuned, both."
     WHICH_HINT = "Pass which as base, tuned or both."
     HISTORY = "The history must be a list of messages with role and content."
     HISTORY_HINT = 'Pass for example [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}].'
     OPTIONS = "The options cannot be read."
     OPTIONS_HINT = 'Pass for example {"temperature": 0.7, "top_p": 0.9, "max_new_tokens": 256}.'
-    NO_SAMPLE = "The sample data set is not here."
-    NO_SAMPLE_HINT = "Restart the app: it lays the sample data out again."
     NO_FILE = "No file was chosen."
     NO_FILE_HINT = "Drop a file with questions and answers first."
     NO_RUN = "There is no trained run yet."
@@ -86,7 +83,6 @@ class Sidebar:
     GO_ON = "Go on"
     MEMORY_LABEL = "Memory in use"
     PROGRESS_LABEL = "Progress of the run"
-    ACTIONS = "Control the run"
 
 
 STATES = {
@@ -123,8 +119,6 @@ class Monitor:
     """The screen that shows how a run learns."""
 
     PICK = "Run"
-    PICK_TITLE = "Which run is shown?"
-    PICK_ASIDE = "every run stays here, with its own settings"
     PICK_INFO = "The newest run follows by itself."
     LATEST = "Newest run"
     EMPTY_TITLE = "Nothing has been trained yet"
@@ -170,7 +164,6 @@ class Monitor:
     SPEED_SUMMARY = "{last} tokens per second now, {mean} on average."
     RATE_SUMMARY = "Now {last}, at most {peak}."
     STARTED = "started {time}"
-    LAST_WORDS = "Last words of the process"
     PAUSED_TOAST = "Pausing: it saves a checkpoint at the next step, then ends. Resume continues from there."
     DISCARD_TOAST = "Discarding: the run ends and its checkpoints are deleted."
     RESUMED_TOAST = "Resumed from the last whole checkpoint."
@@ -391,8 +384,6 @@ class Data:
     CLEAN_ASIDE = "every step counts what it does and shows examples"
     NAME = "Name of the data set"
     NAME_INFO = "Leave it empty to use the file's name."
-    EVAL_SHARE = "Share held out"
-    EVAL_SHARE_INFO = "Rows it never learns, to judge it by. Not used if you gave a file for evaluation."
     STEPS = "Cleaning steps"
     STEPS_LABEL = "Steps that run"
     SHORTEST = "Shortest answer (letters)"
@@ -406,12 +397,8 @@ class Data:
     SET_CHOICE = "{name} ({rows} rows)"
     TRAIN_ON_IT = "Train on it"
     REPORT = "Cleaning: {read} rows in, {kept} stay"
-    QUIET_STEPS = "{count} that found nothing"
-    OFF_STEPS = "off: {names}"
     ALL_QUIET = "No step found anything to change or remove."
     REPORT_ASIDE = "{train} to train on, {eval} held out"
-    STEP_WORDS = ("step", "steps")
-    STEP_COLUMNS = ("Step", "Changed", "Removed", "Look at", "Example")
     SPLIT = "Held out: {reason}"
     UNUSABLE = "{count} rows could not be used: {reason}"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import ModelError
-from core.inference.messages import ChatOptions
+from core.inference.messages import ChatOptions, ChatTarget
 from core.inference.target import check_adapter, target_of
 from core.model.device import find_device
 from core.model.folder import sha256_of
@@ -27,6 +27,7 @@ from core.training.train import limit_threads
 
 if TYPE_CHECKING:
     from core.inference.batch import Answer, AnswerLoss
+    from core.inference.loader import Loaded
     from core.model.encode import Encoded
     from core.model.template import Template
 
@@ -79,33 +80,15 @@ class Answering:
         from core.inference.batch import Batch  # noqa: PLC0415  (loads the tokenizers library, and then torch)
         from core.inference.loader import load  # noqa: PLC0415
 
-        target = target_of(run_dir)
-        if not target.adapter:
-            raise ModelError(
-                "This run has no adapter yet, so there is nothing to compare.",
-                "Let it train to its end, or stop and keep.",
-            )
-        folder = adapter_folder(run_dir, adapter)
-        check_adapter(folder)
         loaded = load(
-            dataclasses.replace(target, adapter=str(folder)),
+            target_with(run_dir, adapter),
             models_dir,
             progress,
             # A CPU that emulates bfloat16 reads 256 tokens 6 times slower than in float32 (6.1 s and 0.9 s on one core,
             # SmolLM2-135M), and writes 32 answers 4 times slower; only a single answer is as fast.
             full_precision=device.kind == "cpu" and not device.fast_bf16,
         )
-        described = {
-            "base": loaded.resolved.id,
-            "base_sha256": weights_sha256(loaded.resolved.folder),
-            "run": run_dir.name,
-            "adapter": folder.name,
-            "adapter_sha256": sha256_of(folder / WEIGHTS),
-            "form": loaded.form.value,
-            "quantisation": target.quantisation,
-            "dtype": str(loaded.model.dtype).removeprefix("torch."),
-        }
-        return cls(Batch(loaded), described, progress)
+        return cls(Batch(loaded), who(loaded, run_dir), progress)
 
     def answers(
         self, prompts: Sequence[Sequence[Message]], options: ChatOptions
@@ -138,6 +121,37 @@ class Answering:
 
     def _stopped(self) -> bool:
         return self._progress.stop_requested() is not None
+
+
+def target_with(run_dir: Path, adapter: str) -> ChatTarget:
+    """Say what to load to judge one adapter of a run; see Answering.open for its names.
+
+    Raises:
+        ModelError: if the run has no such adapter, or it is damaged.
+    """
+    target = target_of(run_dir)
+    if not target.adapter:
+        raise ModelError(
+            "This run has no adapter yet, so there is nothing to compare.", "Let it train to its end, or stop and keep."
+        )
+    folder = adapter_folder(run_dir, adapter)
+    check_adapter(folder)
+    return dataclasses.replace(target, adapter=str(folder))
+
+
+def who(loaded: Loaded, run_dir: Path) -> dict[str, Any]:
+    """Say which models judge or answer, with hashes, for a result's ``models``."""
+    adapter = Path(loaded.target.adapter)
+    return {
+        "base": loaded.resolved.id,
+        "base_sha256": weights_sha256(loaded.resolved.folder),
+        "run": run_dir.name,
+        "adapter": adapter.name,
+        "adapter_sha256": sha256_of(adapter / WEIGHTS),
+        "form": loaded.form.value,
+        "quantisation": loaded.target.quantisation,
+        "dtype": str(loaded.model.dtype).removeprefix("torch."),
+    }
 
 
 def adapter_folder(run_dir: Path, adapter: str) -> Path:

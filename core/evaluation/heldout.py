@@ -22,10 +22,17 @@ from typing import TYPE_CHECKING, Any
 
 from core.config import TrainingConfig
 from core.dataset.store import Dataset, hash_of, open_dataset
-from core.errors import ConfigError, DatasetError, JobError, ModelError, Problem
+from core.errors import DatasetError, JobError, ModelError, Problem
 from core.evaluation.answering import BEST, Answering
 from core.evaluation.heldout_measures import measures, verdict
-from core.evaluation.result import ITEMS_FILE, RESULT_FILE, EvaluationRequest, EvaluationResult, read_items
+from core.evaluation.result import (
+    ITEMS_FILE,
+    RESULT_FILE,
+    EvaluationRequest,
+    EvaluationResult,
+    read_items,
+    read_options,
+)
 from core.evaluation.review.questions import from_record
 from core.evaluation.scores import score
 from core.inference.messages import ChatOptions
@@ -73,13 +80,7 @@ class HeldoutOptions:
         Raises:
             ConfigError: naming everything that is unknown, of the wrong type or out of range, all at once.
         """
-        names = {item.name for item in dataclasses.fields(cls)}
-        problems = [Problem(name, f"There is no option named {name!r}.") for name in body if name not in names]
-        options = cls(**{name: value for name, value in body.items() if name in names})
-        problems += options.problems()
-        if problems:
-            raise ConfigError(problems)
-        return options
+        return read_options(cls, body)
 
     def problems(self) -> list[Problem]:
         """Everything wrong with these options."""

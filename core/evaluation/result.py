@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
-from core.errors import JobError
+from core.errors import ConfigError, JobError, Problem
 from core.evaluation.statistics import Comparison, Interval
 from core.jobs.job import write_whole
 
 Kind = Literal["heldout", "benchmark", "safety"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Unit = Literal["share", "loss", "score", "ratio", "count"]
+
+Asked = TypeVar("Asked", bound="Options")
 
 EVALUATIONS = "evaluation"
 REQUEST_FILE = "request.json"
@@ -62,6 +64,30 @@ class EvaluationRequest:
             return cls(body["kind"], Path(body["run"]), dict(body["options"]))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise JobError(f"{REQUEST_FILE} is missing or damaged.", "Start the evaluation again.") from error
+
+
+class Options(Protocol):
+    """A kind's own options: a frozen dataclass that knows what is wrong with it."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def problems(self) -> Iterable[Problem]:
+        """Everything out of range or of the wrong type."""
+
+
+def read_options(kind: type[Asked], body: Mapping[str, Any]) -> Asked:
+    """Read a kind's options from plain values; what is left out takes its default.
+
+    Raises:
+        ConfigError: naming everything that is unknown, of the wrong type or out of range, all at once.
+    """
+    known = kind.__dataclass_fields__
+    problems = [Problem(name, f"There is no option named {name!r}.") for name in body if name not in known]
+    options = kind(**{name: value for name, value in body.items() if name in known})
+    problems += options.problems()
+    if problems:
+        raise ConfigError(problems)
+    return options
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,28 +246,6 @@ def test_cleaning_is_seen_on_every_page_survives_a_reload_and_is_cancelled_witho
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("empty.jsonl", b"", "empty"),
-        ("junk.csv", bytes(range(256)) * 40, "junk.csv"),
-        ("broken.jsonl", b'{"q": "a?", "a": "b"}\n' * 16 + b'{"q": "a?", "a": \n', "17"),
-        ("silent.csv", b"question,answer\nWhat is gout?,\nWhat is asthma?,\n", "empty"),
-    ],
-)
-def test_a_file_that_cannot_be_used_says_why_until_it_is_taken_away(
-    open_page: Callable[..., Page], tmp_path: Path, name: str, content: bytes, says: str
-) -> None:
-    page = open_page()
-    (tmp_path / name).write_bytes(content)
-    page.get_by_label("File upload").first.set_input_files(tmp_path / name)
-    wrong = page.get_by_role("alert").first
-    expect(wrong).to_be_visible()
-    assert says in wrong.inner_text()
-    expect(page.get_by_role("button", name="Build the data set")).to_be_hidden()
-
-
-@pytest.mark.long
 def test_a_hub_data_set_is_loaded_and_charts_speak(
     studio: FakeStudio, open_page: Callable[..., Page], picture: Callable[[Page, str], None], tmp_path: Path
 ) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from core.errors import ConfigError, Problem
+from core.errors import Problem
 from core.evaluation.answering import BEST
 from core.evaluation.benchmark.tasks import MEDICAL_SAMPLE, SAMPLE_GENERAL, TASKS, find_task
+from core.evaluation.result import read_options
 
 Form = Literal["letters", "texts"]
 Precision = Literal["auto", "float32", "half"]
@@ -59,16 +60,10 @@ class BenchmarkOptions:
         Raises:
             ConfigError: naming everything that is unknown, of the wrong type or out of range, all at once.
         """
-        names = {item.name for item in dataclasses.fields(cls)}
-        problems = [Problem(name, f"There is no option named {name!r}.") for name in body if name not in names]
-        values = {name: value for name, value in body.items() if name in names}
-        if isinstance(values.get("tasks"), list):
-            values["tasks"] = tuple(dict.fromkeys(values["tasks"])) if _all_text(values["tasks"]) else values["tasks"]
-        options = cls(**values)
-        problems += options.problems()
-        if problems:
-            raise ConfigError(problems)
-        return options
+        tasks = body.get("tasks")
+        if isinstance(tasks, list) and _all_text(tasks):
+            body = {**body, "tasks": tuple(dict.fromkeys(tasks))}
+        return read_options(cls, body)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -15,16 +15,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import JobError, ModelError
-from core.evaluation.answering import WEIGHTS, adapter_folder, weights_sha256
+from core.errors import JobError
+from core.evaluation.answering import target_with, who
 from core.evaluation.benchmark import harness, judging, scoring
 from core.evaluation.benchmark.harness import Asked
 from core.evaluation.benchmark.options import BenchmarkOptions
 from core.evaluation.result import EvaluationRequest, EvaluationResult, Measure
-from core.inference.target import check_adapter, target_of
 from core.jobs.job import read_job, utc_now
 from core.model.device import GIB, Device, find_device
-from core.model.folder import sha256_of
 from core.model.resolve import resolve
 from core.progress import Progress
 from core.settings import Settings
@@ -102,29 +100,12 @@ def _open(
     limit_threads(device)
     from core.inference.loader import load  # noqa: PLC0415  (loads the tokenizers library, and then torch)
 
-    target = target_of(run_dir)
-    if not target.adapter:
-        raise ModelError(
-            "This run has no adapter yet, so there is nothing to compare.", "Let it train to its end, or stop and keep."
-        )
-    folder = adapter_folder(run_dir, options.adapter)
-    check_adapter(folder)
+    target = target_with(run_dir, options.adapter)
     resolved = resolve(target.model, models_dir, progress)
     full = options.precision == "float32" or (options.precision == "auto" and _fits(resolved.folder, device))
-    target = dataclasses.replace(target, adapter=str(folder))
     loaded = load(target, models_dir, progress, full_precision=full)
     progress.choice("number format", loaded.form)
-    described = {
-        "base": loaded.resolved.id,
-        "base_sha256": weights_sha256(loaded.resolved.folder),
-        "run": run_dir.name,
-        "adapter": folder.name,
-        "adapter_sha256": sha256_of(folder / WEIGHTS),
-        "form": loaded.form.value,
-        "quantisation": target.quantisation,
-        "dtype": str(loaded.model.dtype).removeprefix("torch."),
-    }
-    return loaded, described
+    return loaded, who(loaded, run_dir)
 
 
 def _fits(folder: Path, device: Device) -> bool:

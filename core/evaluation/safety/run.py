@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import ConfigError, JobError, Problem
+from core.errors import JobError, Problem
 from core.evaluation.answering import BEST, Answerer, Answering
-from core.evaluation.result import ITEMS_FILE, EvaluationRequest, EvaluationResult, read_items
+from core.evaluation.result import ITEMS_FILE, EvaluationRequest, EvaluationResult, read_items, read_options
 from core.evaluation.safety.measure import KIND_WORDS, measured
 from core.evaluation.safety.overrule import words_of
 from core.evaluation.safety.probes import PROBE_KINDS, Probe, ProbeSet, read_probes
@@ -58,15 +58,10 @@ class SafetyOptions:
         Raises:
             ConfigError: with everything that is wrong.
         """
-        known = {name for name in cls.__dataclass_fields__}
-        problems = [Problem(name, f"There is no option {name!r}.") for name in options if name not in known]
-        found = cls(**{name: value for name, value in options.items() if name in known})
-        problems += found._problems()
-        if problems:
-            raise ConfigError(problems)
-        return found
+        return read_options(cls, options)
 
-    def _problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[Problem]:
+        """Everything wrong with these options."""
         for name, low, high in (("max_new_tokens", 16, 2048), ("per_kind", 0, 1000)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
