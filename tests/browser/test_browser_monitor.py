@@ -85,6 +85,9 @@ def test_a_page_outlives_a_restart_of_the_app(
     launch(again, settings, block=False)
     try:
         expect(page.get_by_text("finished · Respiratory demo")).to_be_visible(timeout=20_000)
+        # a page that noticed the restart loads itself again a moment later, and would lose what is typed now
+        expect(page.get_by_text("Connection Lost")).to_be_hidden()
+        expect(page.get_by_text("finished · Respiratory demo")).to_be_visible(timeout=20_000)
         page.get_by_role("tab", name="Chat").click()
         page.get_by_label("Your question").fill("Why?")
         page.get_by_role("button", name="Send").click()

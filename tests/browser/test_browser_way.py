@@ -109,7 +109,7 @@ def test_identifiers_stand_in_the_way_until_somebody_decides(
         ("empty.jsonl", b"", "empty"),
         ("junk.csv", bytes(range(256)) * 40, "junk.csv"),
         ("broken.jsonl", b'{"q": "a?", "a": "b"}\n' * 16 + b'{"q": "a?", "a": \n', "17"),
-        ("columns.csv", b"height,weight\n1,2\n3,4\n", "columns.csv"),
+        ("columns.csv", b"height,weight\n1,2\n3,4\n", "“height” and “weight”"),
         ("silent.csv", b"question,answer\nWhat is gout?,\nWhat is asthma?,\n", "empty"),
     ],
 )
