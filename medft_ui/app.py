@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -24,6 +24,7 @@ from medft_ui.errors import shown
 from medft_ui.evaluate_text import TAB as EVALUATE
 from medft_ui.evaluation_api import add_evaluation_api
 from medft_ui.events import QUICK, SLOW
+from medft_ui.lazy import LayOut, Told, build_told, when_opened
 from medft_ui.review_api import add_review_api
 from medft_ui.review_text import Rate
 from medft_ui.run_charts import View
@@ -44,8 +45,6 @@ from medft_ui.tabs import (
 )
 from medft_ui.tabs.chat import Chat
 from medft_ui.tabs.data import Data
-from medft_ui.tabs.evaluate import Evaluate
-from medft_ui.tabs.export import Export
 from medft_ui.tabs.monitor import Monitor
 from medft_ui.tabs.train import Train
 
@@ -66,15 +65,14 @@ class Page:
     train: Train
     monitor: Monitor
     chat: Chat
-    evaluate: Evaluate
-    export: Export
     timer: gr.Timer
     seen: gr.Textbox
+    told: Told
 
     @property
     def pickers(self) -> list[gr.Dropdown]:
         """Lists whose choices follow what is on the disk, in the order of ``picker_updates``."""
-        return [self.data.dataset, self.train.dataset, self.monitor.run, self.chat.run, self.export.run]
+        return [self.data.dataset, self.train.dataset, self.monitor.run, self.chat.run]
 
     @property
     def live(self) -> list[Any]:
@@ -85,22 +83,27 @@ class Page:
             self.data.hero,
             *self.sidebar.live,
             *self.monitor.live,
-            *self.evaluate.live,
-            *self.export.live,
+            *self.chat.live,
         ]
-        return [*head, *self.chat.live, self.data.work.token, *self.pickers]
+        return [*head, *(getattr(self.told, name.name) for name in fields(Told)), self.data.work.token, *self.pickers]
 
 
-def build_app(studio: Studio) -> gr.Blocks:
-    """Lay out the page and wire it to the studio."""
+def build_app(studio: Studio, lay_out: LayOut = when_opened) -> gr.Blocks:
+    """Lay out the page and wire it to the studio.
+
+    Args:
+        studio: The desk.
+        lay_out: When the screens that the poll does not draw on are laid out.
+    """
     with gr.Blocks(title=text.App.TITLE, analytics_enabled=False, delete_cache=(3600, 6 * 3600)) as demo:
         side = sidebar.build(studio)
         # hidden, not State: a State opens a connection for each tab of the browser
         seen = gr.Textbox("", visible="hidden", label="seen")
         timer = gr.Timer(BUSY_S)
+        told = build_told()
         with gr.Tabs(elem_classes="tabs") as tabs:
-            screens = _screens(studio)
-        page = Page(tabs, side, *screens, timer, seen)
+            screens = _screens(studio, told, lay_out)
+        page = Page(tabs, side, *screens, timer, seen, told)
         _poll(studio, demo, page)
         _starts(studio, page)
         chat.on_open(studio, page.chat, demo, tabs)
@@ -110,26 +113,25 @@ def build_app(studio: Studio) -> gr.Blocks:
     return demo
 
 
-def _screens(studio: Studio) -> tuple[Data, Train, Monitor, Chat, Evaluate, Export]:
+def _screens(studio: Studio, told: Told, lay_out: LayOut) -> tuple[Data, Train, Monitor, Chat]:
     with gr.Tab(text.App.DATA, id="data"):
         data_tab = data.build(studio)
     with gr.Tab(text.App.TRAIN, id="train") as train_opened:
         train_tab = train.build(studio)
     with gr.Tab(text.App.MONITOR, id="monitor"):
-        monitor_tab = monitor.build(studio)
+        monitor_tab = monitor.build(studio, lay_out)
     with gr.Tab(text.App.CHAT, id="chat") as chat_opened:
         chat_tab = chat.build(studio, chat_opened)
     with gr.Tab(EVALUATE, id="evaluate") as evaluate_opened:
-        evaluate_tab = evaluate.build(studio, evaluate_opened)
+        lay_out(evaluate_opened, lambda opened: evaluate.build(studio, told, opened))
     with gr.Tab(Rate.TAB, id="review") as review_opened:
-        review.build(studio, review_opened)
+        lay_out(review_opened, lambda opened: review.build(studio, opened))
     with gr.Tab(text.App.EXPORT, id="export") as export_opened:
-        export_tab = export.build(studio)
-    with gr.Tab(text.App.HELP, id="help"):
-        help.build()
+        lay_out(export_opened, lambda opened: export.build(studio, told, opened))
+    with gr.Tab(text.App.HELP, id="help") as help_opened:
+        lay_out(help_opened, help.build)
     train.on_open(studio, train_tab, train_opened)
-    export.on_open(studio, export_tab, export_opened)
-    return data_tab, train_tab, monitor_tab, chat_tab, evaluate_tab, export_tab
+    return data_tab, train_tab, monitor_tab, chat_tab
 
 
 def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
@@ -163,9 +165,10 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
             hero,
             *side,
             *monitor.updates(studio, snapshot, view),
+            *chat.updates(studio, newest),
+            lists,
             *evaluate.updates(newest),
             *export_merge.updates(newest),
-            *chat.updates(studio, newest),
             made,
             *lists_now,
         ]
@@ -193,8 +196,8 @@ def _chosen(datasets: Sequence[Dataset], newest: Snapshot, picked: str | None) -
 
 def picker_updates(studio: Studio, datasets: Sequence[Dataset], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
     """New choices for ``Page.pickers``; what is picked stays if it still exists."""
-    sets, adapters = data_views.dataset_choices(datasets), export.run_choices(runs)
-    listed = [sets, sets, monitor.run_choices(runs), chat_model.choices(studio, runs), adapters]
+    sets = data_views.dataset_choices(datasets)
+    listed = [sets, sets, monitor.run_choices(runs), chat_model.choices(studio, runs)]
     return [_picker(choices, pick) for choices, pick in zip(listed, picks, strict=True)]
 
 

@@ -67,7 +67,7 @@ function layout(chart) {
 
 function draw() {
   const charts = props.value || [];
-  if (!window.Plotly) { setTimeout(draw, 60); return; }
+  if (charts.length && !window.Plotly) { library().then(draw); return; }
   const now = JSON.stringify(charts);
   if (now !== titles) { lay(charts); titles = now; }
   node.querySelectorAll('.plot').forEach((plot, at) => {

@@ -17,6 +17,7 @@ from typing import Any
 import gradio as gr
 
 SCRIPT = Path(__file__).with_name("live_chart.js")
+LIBRARY = Path(__file__).with_name("plotly_library.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,14 @@ def live_chart(label: str, small: bool = False) -> gr.HTML:
         label=label,
         # no ${value} in it, so the node survives every new value
         html_template=f'<div class="plot" role="figure" aria-label="{escape(label, True)}"></div><p></p>',
-        js_on_load=SCRIPT.read_text(encoding="utf-8"),
+        js_on_load=chart_script(SCRIPT),
         elem_classes=["chart", "small"] if small else ["chart"],
     )
+
+
+def chart_script(script: Path) -> str:
+    """A component's script, with what fetches plotly in front."""
+    return LIBRARY.read_text(encoding="utf-8") + script.read_text(encoding="utf-8")
 
 
 def plotly_script() -> Path:

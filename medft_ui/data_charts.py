@@ -16,6 +16,7 @@ from typing import Any
 import gradio as gr
 
 from medft_ui import units
+from medft_ui.charts import chart_script
 from medft_ui.data_text import Charts as Words
 
 SCRIPT = Path(__file__).with_name("bar_charts.js")
@@ -87,7 +88,7 @@ def bar_charts() -> gr.HTML:
     return gr.HTML(
         label=Words.TITLE,
         html_template='<div class="pictures"></div>',  # no ${value} in it, so the node survives every new value
-        js_on_load=f"const WORDS = {words};\n" + SCRIPT.read_text(encoding="utf-8"),
+        js_on_load=f"const WORDS = {words};\n" + chart_script(SCRIPT),
     )
 
 

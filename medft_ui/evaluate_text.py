@@ -21,6 +21,7 @@ class Frame:
     NO_RUN = "There is no trained run yet"
     NO_RUN_HINT = "Train one first: the quick demo on the Data screen takes a few minutes. Then it can be judged here."
     RUNNING = "Being measured now"
+    PROGRESS = "Progress of the evaluation"
     RUNNING_HINT = "You can close or reload this page: it goes on."
     STARTING = "starting"
     STOPPING = "stopping …"
@@ -33,7 +34,6 @@ class Frame:
     STOPPED_TOAST = "Stopping: what is measured by now is kept."
     DISCARD_TOAST = "Discarding: nothing of this evaluation is kept."
     STARTED_TOAST = "Started. You can close this page: it goes on."
-    PROGRESS = "Progress of the evaluation"
     BUSY = "The machine is busy: {name}. Evaluations can start when it has ended."
 
 

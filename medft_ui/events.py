@@ -11,8 +11,8 @@ from typing import Any
 
 # Answers at once: not through the queue. Nobody sees an error, a gr.Info or a gr.Warning of such an event: gradio 6.31 shows
 # them only for what went through the queue. So what can fail, or has something to say, is SLOW.
-QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden", "show_progress_on": []}
 # May take seconds.
-SLOW: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+SLOW: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "show_progress_on": []}
 # Needs the device: one at a time.
 ON_DEVICE: dict[str, Any] = SLOW | {"concurrency_id": "gpu", "concurrency_limit": 1}

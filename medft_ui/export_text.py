@@ -26,7 +26,6 @@ class Merge:
     ROOM_UNKNOWN = "{free} of disk are free; what it needs is known once the base model is here."
     NO_RUN = "Choose a run first."
     PROGRESS = "Progress of merging"
-    WATCH = "State of merging"
 
 
 class Signed:

@@ -119,7 +119,8 @@ def options(settings: Settings) -> dict[str, Any]:
     from medft_ui.theme import stylesheet, theme  # noqa: PLC0415
 
     # relative, so that it also works behind a proxy that serves the app under a path (Colab, a Space)
-    head = f'<script src="gradio_api/file={plotly_script()}" async></script>'
+    # fetched by the first chart that is drawn (plotly_library.js): 4.7 MB that would keep the page from standing
+    head = f'<meta name="plotly" content="gradio_api/file={plotly_script()}">'
     return {
         "server_name": settings.host,
         "server_port": settings.port,

@@ -49,7 +49,7 @@ function share(event) {
 function draw() {
   const chart = props.value;
   if (!chart || !chart.series) return;
-  if (!window.Plotly) { setTimeout(draw, 60); return; }
+  if (!window.Plotly) { library().then(draw); return; }
   words.textContent = chart.summary;
   node.setAttribute('aria-label', `${chart.title}. ${chart.summary}`);
   node.wholeRange = chart.x_range;

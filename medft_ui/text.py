@@ -24,6 +24,7 @@ class App:
     READY = "MedFT Studio is ready: {address}   (Ctrl+C ends it; a run that trains goes on)"
     LOGIN = "Sign in to MedFT Studio"
     SIDEBAR = "What the machine is doing"
+    OPENED = "Opened"
 
 
 class Errors:

@@ -20,6 +20,7 @@ from medft_ui.errors import shown
 from medft_ui.evaluate_html import progress_html
 from medft_ui.evaluate_text import TABS, Frame
 from medft_ui.events import QUICK, SLOW
+from medft_ui.lazy import Opened, Told
 from medft_ui.tabs import evaluate_card, evaluate_items, evaluate_result, evaluate_safety, evaluate_start
 from medft_ui.tabs.evaluate_result import ResultCard
 from medft_ui.tabs.export import run_choices
@@ -38,7 +39,6 @@ class Evaluate:
         body: Everything else.
         progress: The card of the evaluation that runs.
         running: What is going on in it.
-        watch: Which evaluation is in which state; whatever follows an evaluation listens to it.
         result: The card that shows what was found.
     """
 
@@ -47,23 +47,17 @@ class Evaluate:
     body: gr.Column
     progress: gr.Column
     running: gr.HTML
-    watch: gr.Textbox
     result: ResultCard
 
-    @property
-    def live(self) -> list[Any]:
-        """What the poll updates, in the order of ``updates``."""
-        return [self.progress, self.running, self.watch]
 
-
-def build(studio: Studio, opened: gr.Tab) -> Evaluate:
+def build(studio: Studio, told: Told, opened: Opened) -> Evaluate:
     """Lay out the screen and wire it.
 
     Args:
         studio: The desk.
-        opened: The tab this stands in.
+        told: What the poll tells; the screen listens to its evaluation.
+        opened: When its tab is opened.
     """
-    watch = gr.Textbox("", visible="hidden", label=Frame.PROGRESS)
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(Frame.TITLE, Frame.ASIDE))
         run = gr.Dropdown([], label=Frame.RUN, info=Frame.RUN_INFO)
@@ -79,13 +73,13 @@ def build(studio: Studio, opened: gr.Tab) -> Evaluate:
                 safety = evaluate_safety.build()
             with gr.Tab(TABS[1], id="scorecard") as card_opened:
                 card = evaluate_card.build()
-    screen = Evaluate(run, empty, body, progress, running, watch, result)
+    screen = Evaluate(run, empty, body, progress, running, result)
     evaluate_start.wire(studio, start, run)
     evaluate_result.wire(studio, result, run)
     evaluate_items.wire(studio, items, result)
     evaluate_safety.wire(studio, safety, result, items)
-    evaluate_card.wire(studio, card, run, watch, (opened, card_opened))
-    _follow(studio, screen, opened)
+    evaluate_card.wire(studio, card, run, told.evaluation, [*opened, card_opened.select])
+    _follow(studio, screen, told, opened)
     _stops(studio, keep, discard)
     return screen
 
@@ -100,15 +94,14 @@ def _progress() -> tuple[gr.Column, gr.HTML, gr.Button, gr.Button]:
 
 
 def updates(newest: Snapshot) -> list[Any]:
-    """Return what ``Evaluate.live`` shows now."""
+    """Return what ``Told.evaluation`` and ``Told.measuring`` hold now."""
     job = newest.job
     if job is None or job.kind != "evaluate":
-        return [gr.update(visible=False), gr.skip(), gr.skip()]
-    drawn = progress_html(newest) if job.is_active else ""
-    return [gr.update(visible=job.is_active), drawn, f"{job.id} {job.state}"]
+        return [gr.skip(), ""]
+    return [f"{job.id} {job.state}", progress_html(newest) if job.is_active else ""]
 
 
-def _follow(studio: Studio, screen: Evaluate, opened: gr.Tab) -> None:
+def _follow(studio: Studio, screen: Evaluate, told: Told, opened: Opened) -> None:
     """Read the lists anew when the tab is opened or an evaluation has moved; the page's one timer stays free of them."""
 
     @shown
@@ -116,20 +109,24 @@ def _follow(studio: Studio, screen: Evaluate, opened: gr.Tab) -> None:
         return list_updates(studio, picked_run, picked)
 
     @shown
-    def moved(watch: str, picked_run: str | None, picked: str | None) -> list[Any]:
-        job_id, _, state = (watch or "").partition(" ")
+    def moved(evaluation: str, picked_run: str | None, picked: str | None) -> list[Any]:
+        job_id, _, state = (evaluation or "").partition(" ")
         ended = state in ("finished", "stopped", "failed", "interrupted")
         lists = list_updates(studio, picked_run, job_id if ended else picked)
         # drawn here, too: where it was picked while it ran, the list's value does not change
         return [*lists, *evaluate_result.shown_updates(studio, lists[-1]["value"])]
 
+    def measuring(drawn: str) -> list[Any]:
+        return [gr.update(visible=bool(drawn)), drawn]
+
     outputs = [screen.run, screen.empty, screen.body, screen.result.evaluation]
     inputs = [screen.run, screen.result.evaluation]
     # raw values: what a page holds since before a restart is in no list yet
-    opened.select(look, inputs, outputs, preprocess=False, **QUICK)
-    screen.run.input(look, inputs, outputs, preprocess=False, **QUICK)
+    gr.on([*opened, screen.run.input], look, inputs, outputs, preprocess=False, **QUICK)
     moves = [*outputs, *screen.result.filled]
-    screen.watch.change(moved, [screen.watch, *inputs], moves, preprocess=False, **QUICK)
+    told.evaluation.change(moved, [told.evaluation, *inputs], moves, preprocess=False, **QUICK)
+    shows = [screen.progress, screen.running]
+    gr.on([*opened, told.measuring.change], measuring, told.measuring, shows, **QUICK)
 
 
 def list_updates(studio: Studio, picked_run: Any, picked: Any) -> list[Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -22,6 +21,7 @@ from medft_ui import parts
 from medft_ui.errors import shown
 from medft_ui.evaluate_text import Card, Probes
 from medft_ui.events import QUICK, SLOW
+from medft_ui.lazy import Opened
 from medft_ui.text import Errors
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def build() -> ScoreCard:
     return ScoreCard(page, html, json, seen, state, name, role, statement, sign, withdraw)
 
 
-def wire(studio: Studio, card: ScoreCard, run: gr.Dropdown, watch: gr.Textbox, opened: Sequence[gr.Tab]) -> None:
+def wire(studio: Studio, card: ScoreCard, run: gr.Dropdown, watch: gr.Textbox, opened: Opened) -> None:
     """Let the card follow the run, and what is measured of it; sign and withdraw."""
 
     @shown
@@ -108,7 +108,7 @@ def wire(studio: Studio, card: ScoreCard, run: gr.Dropdown, watch: gr.Textbox, o
         return card_updates(studio, run_id)
 
     raw: dict[str, Any] = {"preprocess": False} | QUICK
-    gr.on([run.change, watch.change, *(each.select for each in opened)], look, run, card.filled, **raw)
+    gr.on([run.change, watch.change, *opened], look, run, card.filled, **raw)
     # through the queue: only there are errors and notes shown
     told: dict[str, Any] = {"preprocess": False} | SLOW
     card.sign.click(sign, [run, card.seen, *card.said], card.filled, **told)

@@ -22,6 +22,7 @@ from medft_ui import parts, text, units
 from medft_ui.errors import shown
 from medft_ui.events import QUICK
 from medft_ui.export_text import Signed
+from medft_ui.lazy import Opened, Told
 from medft_ui.tabs import export_merge
 from medft_ui.tabs.export_merge import MergeCard
 
@@ -47,14 +48,15 @@ class Export:
     signed: gr.HTML
     merge: MergeCard
 
-    @property
-    def live(self) -> list[Any]:
-        """What the poll updates."""
-        return self.merge.live
 
+def build(studio: Studio, told: Told, opened: Opened) -> Export:
+    """Lay out the screen and wire it.
 
-def build(studio: Studio) -> Export:
-    """Lay out the screen and wire it."""
+    Args:
+        studio: The desk.
+        told: What the poll tells; the screen listens to its lists and to what is merged.
+        opened: When its tab is opened.
+    """
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(text.Export.TITLE, text.Export.ASIDE))
         run = gr.Dropdown([], label=text.Export.RUN, info=text.Export.RUN_INFO)
@@ -83,6 +85,7 @@ def build(studio: Studio) -> Export:
         card = gr.Markdown(text.Export.CARD_EMPTY, label=text.Export.CARD, elem_classes="modelcard", max_height=560)
     export = Export(run, make, making, download, repository, private, push, pushed, card, signed, merge)
     _wire(studio, export)
+    _follow(studio, export, told, opened)
     return export
 
 
@@ -111,15 +114,19 @@ def _wire(studio: Studio, export: Export) -> None:
     export.run.change(show_card, export.run, [export.card, export.download, export.signed], **QUICK)
 
 
-def on_open(studio: Studio, export: Export, opened: gr.Tab) -> None:
-    """Show the model card of the chosen run, and whether it is signed, when the tab is opened."""
+def _follow(studio: Studio, export: Export, told: Told, opened: Opened) -> None:
+    """Read the runs, the model card of the chosen one and whether it is signed, when the tab is opened or a run moved."""
 
     @shown
-    def show(run: str | None) -> list[Any]:
-        return [card_body(studio, run), signed_html(studio, run)]
+    def show(picked: str | None) -> list[Any]:
+        choices = run_choices(studio.list_runs())
+        run = picked if any(value == picked for _, value in choices) else next((value for _, value in choices), None)
+        return [gr.update(choices=choices, value=run), card_body(studio, run), signed_html(studio, run)]
 
-    opened.select(show, export.run, [export.card, export.signed], **QUICK)
-    export_merge.wire(studio, export.merge, export.run, opened)
+    # raw values: what a page holds since before a restart is in no list yet
+    shows = [export.run, export.card, export.signed]
+    gr.on([*opened, told.lists.change], show, export.run, shows, preprocess=False, **QUICK)
+    export_merge.wire(studio, export.merge, export.run, [*opened, told.merging.change])
 
 
 def run_choices(runs: Sequence[Job]) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from medft_ui import parts, units
 from medft_ui.errors import shown
 from medft_ui.events import QUICK, SLOW
 from medft_ui.export_text import Merge
+from medft_ui.lazy import Opened
 from medft_ui.run_words import phase_words, silence_words
 from medft_ui.text import Errors
 
@@ -37,7 +38,6 @@ class MergeCard:
         zip: Prepares the zip.
         making: Where its progress is drawn.
         download: The zip.
-        watch: Which merging is in which state; the card listens to it.
     """
 
     state: gr.HTML
@@ -45,12 +45,6 @@ class MergeCard:
     zip: gr.Button
     making: gr.HTML
     download: gr.DownloadButton
-    watch: gr.Textbox
-
-    @property
-    def live(self) -> list[Any]:
-        """What the poll updates."""
-        return [self.watch]
 
     @property
     def filled(self) -> list[Any]:
@@ -60,7 +54,6 @@ class MergeCard:
 
 def build() -> MergeCard:
     """Lay out the card."""
-    watch = gr.Textbox("", visible="hidden", interactive=False, label=Merge.WATCH)
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(Merge.TITLE, Merge.ASIDE) + parts.note(Merge.WHAT))
         state = gr.HTML()
@@ -69,10 +62,10 @@ def build() -> MergeCard:
             zipped = gr.Button(Merge.ZIP, visible=False)
             download = gr.DownloadButton(Merge.DOWNLOAD, visible=False)
         making = gr.HTML(min_height=8)
-    return MergeCard(state, merge, zipped, making, download, watch)
+    return MergeCard(state, merge, zipped, making, download)
 
 
-def wire(studio: Studio, card: MergeCard, run: gr.Dropdown, opened: gr.Tab) -> None:
+def wire(studio: Studio, card: MergeCard, run: gr.Dropdown, triggers: Opened) -> None:
     """Let the card follow the run, and the job that merges it."""
 
     @shown
@@ -93,7 +86,7 @@ def wire(studio: Studio, card: MergeCard, run: gr.Dropdown, opened: gr.Tab) -> N
         return gr.update(value=str(path), label=Merge.DOWNLOAD_FILE.format(name=path.name, size=size), visible=True)
 
     raw: dict[str, Any] = {"preprocess": False} | QUICK
-    gr.on([run.change, card.watch.change, opened.select], look, run, card.filled, **raw)
+    gr.on([run.change, *triggers], look, run, card.filled, **raw)
     card.merge.click(start, run, card.filled, preprocess=False, **SLOW)
     card.zip.click(
         make_zip, run, card.download, show_progress_on=card.making, api_visibility="private", preprocess=False
@@ -101,7 +94,7 @@ def wire(studio: Studio, card: MergeCard, run: gr.Dropdown, opened: gr.Tab) -> N
 
 
 def updates(newest: Snapshot) -> list[Any]:
-    """Return what ``MergeCard.live`` shows now: a word that moves whenever the card has to be drawn anew."""
+    """Return what ``Told.merging`` holds now: a word that moves whenever the card has to be drawn anew."""
     job, phase = newest.job, newest.phase
     if job is None or job.kind != "merge":
         return [gr.skip()]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import gradio as gr
 
 from medft_ui import help_text, parts, text
+from medft_ui.lazy import Opened
 
 
-def build() -> None:
-    """Lay out the screen."""
+def build(_: Opened = ()) -> None:
+    """Lay out the screen; it has nothing to read anew when it is opened."""
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.banner(text.SAFETY))
         gr.Markdown(help_text.FIRST_STEPS)

@@ -16,6 +16,7 @@ from core.evaluation.review.rows import Review
 from core.jobs.job import Job
 from medft_ui.errors import shown
 from medft_ui.events import QUICK
+from medft_ui.lazy import Opened
 from medft_ui.review_text import Rate
 from medft_ui.tabs import review_new, review_rate, review_results
 from medft_ui.tabs.export import run_choices
@@ -41,12 +42,12 @@ class ReviewTab:
         return [self.rate.review, self.results.review, self.new.run, self.new.answering]
 
 
-def build(studio: Studio, opened: gr.Tab) -> ReviewTab:
+def build(studio: Studio, opened: Opened) -> ReviewTab:
     """Lay out the screens.
 
     Args:
         studio: The desk.
-        opened: The tab this stands in.
+        opened: When its tab is opened.
     """
     with gr.Tabs():
         with gr.Tab(Rate.TABS[0], id="rate") as rate_opened:
@@ -56,11 +57,11 @@ def build(studio: Studio, opened: gr.Tab) -> ReviewTab:
         with gr.Tab(Rate.TABS[2], id="new") as new_opened:
             new = review_new.build(studio)
     tab = ReviewTab(rate, results, new)
-    _follow(studio, tab, (opened, rate_opened, results_opened, new_opened))
+    _follow(studio, tab, [*opened, *(each.select for each in (rate_opened, results_opened, new_opened))])
     return tab
 
 
-def _follow(studio: Studio, tab: ReviewTab, opened: Sequence[gr.Tab]) -> None:
+def _follow(studio: Studio, tab: ReviewTab, opened: Opened) -> None:
     """Read the lists anew whenever a screen is opened: the page's one timer stays free of them."""
 
     @shown
@@ -69,13 +70,7 @@ def _follow(studio: Studio, tab: ReviewTab, opened: Sequence[gr.Tab]) -> None:
         return [*updates, review_new.answering_html(studio, studio.reviews.answering())]
 
     inputs = [tab.rate.review, tab.results.review, tab.new.run]
-    gr.on(
-        [each.select for each in opened],
-        look,
-        inputs,
-        tab.lists,
-        **QUICK,
-    )
+    gr.on(opened, look, inputs, tab.lists, **QUICK)
 
 
 def list_updates(reviews: Sequence[Review], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from medft_ui import parts
 from medft_ui.charts import live_chart
 from medft_ui.errors import shown
 from medft_ui.events import QUICK
+from medft_ui.lazy import Opened
 from medft_ui.run_charts import Axis
 from medft_ui.run_table import MOST, choices, differences_html, overlaid, table_html
 from medft_ui.runs_text import Compare, Manage, Table
@@ -53,12 +54,12 @@ class Runs:
         return [self.table, self.picked, *self.compared, self.run, *self.words, self.ask]
 
 
-def build(studio: Studio, opened: gr.Tab) -> Runs:
+def build(studio: Studio, opened: Opened) -> Runs:
     """Lay out the screen and wire it.
 
     Args:
         studio: The desk.
-        opened: The tab this stands in; what it shows is read when that is opened.
+        opened: When its tab is opened; then what it shows is read.
     """
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(Table.TITLE, Table.ASIDE))
@@ -107,7 +108,7 @@ def _manage() -> tuple[Any, ...]:
     return run, (name, note), save, delete, ask, yes, no
 
 
-def _wire(studio: Studio, runs: Runs, opened: gr.Tab) -> None:
+def _wire(studio: Studio, runs: Runs, opened: Opened) -> None:
     @shown
     def show(picked: list[str], axis: Axis, run: str | None) -> list[Any]:
         return _all(studio, picked, axis, run)
@@ -122,7 +123,7 @@ def _wire(studio: Studio, runs: Runs, opened: gr.Tab) -> None:
 
     # raw values: what a page holds may have been deleted in another one
     raw: dict[str, Any] = {"preprocess": False} | QUICK
-    opened.select(show, [runs.picked, runs.axis, runs.run], runs.all, **raw)
+    gr.on(opened, show, [runs.picked, runs.axis, runs.run], runs.all, **raw)
     gr.on([runs.picked.input, runs.axis.input], compare, [runs.picked, runs.axis], list(runs.compared), **raw)
     runs.run.input(choose, runs.run, [*runs.words, runs.ask], **raw)
 

@@ -112,15 +112,15 @@ def test_the_poll_tells_phase_share_and_what_is_left(studio: FakeStudio, run: Jo
     folder.mkdir(parents=True)
     job = saved(folder, "Held-out rows · <b>demo</b>", "running", run)
     picture = replace(snapshot("running"), job=job, phase=Phase("judging the items", 12, 40), eta_s=75.0)
-    shown, drawn, watch = evaluate.updates(picture)
-    assert shown["visible"] and watch == "now running"
+    watch, drawn = evaluate.updates(picture)
+    assert watch == "now running"
     for words in ("judging the items", "12 of 40", "about 1 min 15 s left", 'aria-valuenow="30"', "&lt;b&gt;demo"):
         assert words in drawn
     assert Frame.STOPPING in evaluate.updates(replace(picture, job=replace(job, state="stopping")))[1]
     assert "no sign of life for 50 s" in evaluate.updates(replace(picture, silent_s=50.0))[1]
     ended = evaluate.updates(replace(picture, job=replace(job, state="finished")))
-    assert not ended[0]["visible"] and ended[2] == "now finished"
-    assert not evaluate.updates(snapshot("running"))[0]["visible"], "training is not shown here"
+    assert ended == ["now finished", ""]
+    assert evaluate.updates(snapshot("running"))[1] == "", "training is not shown here"
 
 
 def test_monitor_keeps_its_run_while_an_evaluation_holds_the_machine(studio: FakeStudio, run: Job) -> None:

@@ -16,6 +16,7 @@ from core.errors import ConfigError
 from core.settings import REPOSITORY
 from medft_ui import text
 from medft_ui.app import build_app
+from medft_ui.lazy import at_once
 from medft_ui.tabs import train_form
 from tests.ui.fake_studio import FakeStudio
 
@@ -49,7 +50,7 @@ ENDPOINTS = {
 
 @pytest.fixture
 def demo(studio: FakeStudio) -> gr.Blocks:
-    return build_app(studio)
+    return build_app(studio, at_once)
 
 
 def functions(demo: gr.Blocks) -> list[Any]:

@@ -17,7 +17,7 @@ from medft_ui.tabs import monitor
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
 
 CONTROLS: tuple[Any, ...] = ("steps", 0.6, False)
-PICKS: tuple[Any, ...] = ("sample", "sample", monitor.LATEST, None, None)
+PICKS: tuple[Any, ...] = ("sample", "sample", monitor.LATEST, None)
 SKIP = gr.skip()
 
 
@@ -45,12 +45,13 @@ def test_the_timer_slows_down_when_nothing_runs(studio: FakeStudio, poll: Callab
 def test_lists_are_sent_only_when_they_changed(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
     studio.fake.show(snapshot("running"))
     first = poll()
-    assert first[-5]["choices"] == [("Sample questions (348 rows)", "sample")]
+    assert first[-4]["choices"] == [("Sample questions (348 rows)", "sample")]
     studio.fake.show(snapshot("running", 130))
-    assert poll(first[0])[-5:] == [SKIP] * 5
+    assert poll(first[0])[-4:] == [SKIP] * 4
     studio.fake.show(snapshot("finished", 200))
-    runs = poll(first[0])[-1]
-    assert runs["choices"][0][0].startswith("Respiratory demo") and runs["value"] == studio.fake.now.job.id  # type: ignore[union-attr]
+    runs = poll(first[0])[-2]
+    assert runs["choices"][1][0].startswith("Respiratory demo")
+    assert runs["choices"][1][1] == studio.fake.now.job.id  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

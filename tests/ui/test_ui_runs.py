@@ -13,6 +13,7 @@ from core.config import QUICK_DEMO
 from core.settings import Settings
 from core.studio import Studio
 from medft_ui.app import build_app
+from medft_ui.lazy import at_once
 from medft_ui.run_table import differences_html, overlaid, table_html
 from medft_ui.runs_text import Compare, Manage
 from tests.ui.past_runs import write_past_run
@@ -33,7 +34,7 @@ def past(tmp_path: Path) -> Iterator[Studio]:
 
 def act(studio: Studio, event: str, label: str) -> Callable[..., Any]:
     """What a control of the page calls."""
-    demo = build_app(studio)
+    demo = build_app(studio, at_once)
     found = next(b for b in demo.blocks.values() if label in (getattr(b, "value", None), getattr(b, "label", None)))
     return next(fn.fn for fn in demo.fns.values() if (found._id, event) in fn.targets)
 
