@@ -13,7 +13,7 @@ from core.dataset.ingest import Upload
 from core.dataset.mapping import names
 from core.dataset.mapping.evidence import Evidence, is_empty
 from core.dataset.mapping.model import CHOICE_ROLES, ColumnMapping
-from core.dataset.mapping.options import bare_mark, options_of, resolve
+from core.dataset.mapping.options import bare_mark, by_key, by_text, options_of, resolve
 from core.dataset.mapping.turns import all_text, plain_text, unpacked
 
 _SURE = 0.8
@@ -279,10 +279,31 @@ def row_options(values: Mapping[str, Any], options: Sequence[str], single: str) 
     return tuple(texts)
 
 
+def answers_by_key(upload: Upload, mapping: ColumnMapping) -> bool:
+    """Tell whether a file names right options by letter or number rather than by their text.
+
+    A few questions have letters or numbers as options ("which blood group?"), where one answer can be read both ways; then
+    it counts what explains more rows of the file.
+
+    Args:
+        upload: What was read.
+        mapping: A mapping of multiple-choice questions.
+    """
+    keys = texts = 0
+    for row in upload.sample:
+        found = row_options(row.values, mapping.choice_columns, mapping.column("choices"))
+        cell = row.values.get(mapping.column("answer"), "")
+        keys += by_key(cell, found, mapping.first_index) is not None
+        texts += by_text(cell, found) is not None
+    return keys >= texts
+
+
 def _first_index(name: str, cells: Sequence[Any], sets: Sequence[Sequence[str]]) -> int:
     """Tell from the numbers that occur whether they count from 0 or from 1."""
     numbers = {
-        int(float(text)) for cell in cells if re.fullmatch(r"\d+(\.0)?", text := bare_mark(plain_text(cell).strip()))
+        int(float(text))
+        for cell in cells
+        if re.fullmatch(r"\d{1,3}(\.0)?", text := bare_mark(plain_text(cell).strip()))
     }
     if not numbers or 0 in numbers:
         return 0

@@ -8,6 +8,7 @@ It does not know: columns, records.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -37,37 +38,53 @@ def options_of(value: Any) -> tuple[str, ...]:
     return ()
 
 
-def resolve(value: Any, options: Sequence[str], first_index: int = 0) -> int | None:
+def resolve(value: Any, options: Sequence[str], first_index: int = 0, *, keys_first: bool = True) -> int | None:
     """Find the right option's place.
 
     Args:
         value: A letter, a number, or the option's text, as the file gives it.
         options: The options' texts.
         first_index: The number that means the first option.
+        keys_first: How to read "A" or "2" where an option's text is "A" or "2", too: as the key of an option, or as the
+            text. Only the whole file can tell; see ``choose.answers_by_key``.
 
     Returns:
         0-based place, or None if the value names no option, or several.
     """
-    value = unpacked(value)
-    if isinstance(value, list):
-        value = value[0] if len(value) == 1 else ""
-    if isinstance(value, bool) or value is None:
-        return None
-    text = bare_mark(plain_text(value).strip())
-    if isinstance(value, (int, float)) or text.isdecimal():
-        exact = [place for place, option in enumerate(options) if option.strip() == text]
-        place = int(float(text)) - first_index
-        if 0 <= place < len(options):
-            return place
-        return exact[0] if len(exact) == 1 else None
-    same = [place for place, option in enumerate(options) if option.strip().casefold() == text.casefold()]
-    if len(same) == 1 and text:
-        return same[0]
+    key, text = by_key(value, options, first_index), by_text(value, options)
+    first, second = (key, text) if keys_first else (text, key)
+    return second if first is None else first
+
+
+def by_key(value: Any, options: Sequence[str], first_index: int = 0) -> int | None:
+    """Read a value as the letter or the number of an option, or as "B. its text"; None if it is neither."""
+    cell, text = _answer_of(value)
+    if isinstance(cell, (int, float)) or text.isdecimal():
+        number = float(text) if text else math.nan
+        place = int(number) - first_index if number.is_integer() else -1
+        return place if 0 <= place < len(options) else None
     letter = _ANSWER_LETTER.fullmatch(text)
     if letter and (len(text) <= 3 or _names(text, letter.group(1), options)):
         place = LETTERS.index(letter.group(1).upper())
         return place if place < len(options) else None
     return None
+
+
+def by_text(value: Any, options: Sequence[str]) -> int | None:
+    """Read a value as the text of an option; None if none or several have it."""
+    text = _answer_of(value)[1].casefold()
+    same = [place for place, option in enumerate(options) if option.strip().casefold() == text]
+    return same[0] if len(same) == 1 and text else None
+
+
+def _answer_of(value: Any) -> tuple[Any, str]:
+    """Give the cell without a list around it, and its text; a list of several answers, or yes and no, name no option."""
+    value = unpacked(value)
+    if isinstance(value, list):
+        value = value[0] if len(value) == 1 else ""
+    if isinstance(value, bool) or value is None:
+        return "", ""
+    return value, bare_mark(plain_text(value).strip())
 
 
 def bare_mark(text: str) -> str:

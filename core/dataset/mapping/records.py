@@ -9,11 +9,12 @@ It does not know: how the mapping was found, cleaning.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from core.dataset.ingest import Upload
 from core.dataset.mapping.chat_text import Turn, has_marks, split_turns
-from core.dataset.mapping.choose import row_options, squad_answer
+from core.dataset.mapping.choose import answers_by_key, row_options, squad_answer
 from core.dataset.mapping.model import ColumnMapping, Skipped
 from core.dataset.mapping.options import lettered, resolve
 from core.dataset.mapping.turns import all_text, is_alternating, plain_text, turns_of, unpacked
@@ -41,6 +42,8 @@ def to_records(upload: Upload, mapping: ColumnMapping) -> Iterator[Record | Skip
         UploadError: where a file turns out to be broken.
     """
     build = _BUILDERS[mapping.kind]
+    if mapping.kind == "multiple_choice":
+        build = partial(_multiple_choice, keys_first=answers_by_key(upload, mapping))
     needed = [name for role, name in mapping.columns.items() if role not in ("topic", "system", "input", "explanation")]
     for number, row in enumerate(upload.rows(), start=1):
         if row.problem:
@@ -129,12 +132,12 @@ def _merged(turns: list[Turn]) -> list[Turn]:
     return result
 
 
-def _multiple_choice(values: Mapping[str, Any], mapping: ColumnMapping) -> list[Turn]:
+def _multiple_choice(values: Mapping[str, Any], mapping: ColumnMapping, keys_first: bool = True) -> list[Turn]:
     """Question and lettered options; the right option with its letter, then the explanation."""
     options = row_options(values, mapping.choice_columns, mapping.column("choices"))
     if len(options) < 2:
         raise _Unusable("has fewer than two options")
-    place = resolve(values.get(mapping.columns["answer"], ""), options, mapping.first_index)
+    place = resolve(values.get(mapping.columns["answer"], ""), options, mapping.first_index, keys_first=keys_first)
     if place is None or not options[place].strip():
         raise _Unusable("does not say which option is right")
     question = _text(values, mapping.columns["prompt"])

@@ -16,7 +16,7 @@ from typing import Any
 
 from core.dataset.ingest import Row, Upload, read_upload
 from core.dataset.mapping import ColumnMapping, detect
-from core.dataset.mapping.choose import row_options
+from core.dataset.mapping.choose import answers_by_key, row_options
 from core.dataset.mapping.options import resolve
 from core.dataset.mapping.turns import all_text, plain_text, unpacked
 from core.errors import InputError, UploadError
@@ -124,13 +124,11 @@ def _choice_reader(upload: Upload, path: Path) -> Callable[[Row, str], ChoiceQue
             f"What was understood: {mapping.sentence()}",
             "Give a file with a question, options (choices, or A, B, C, D) and the right one (answer) in each row.",
         )
-    # A few options are themselves letters ("a", "c", "a and c"); where a whole file answers by letter, a letter is a place.
-    keys = [str(row.values.get(mapping.columns["answer"], "")).strip() for row in upload.sample]
-    by_letter = all(len(key) == 1 and key.upper() in LETTERS for key in keys if key)
-    return lambda row, name: _choice(row, name, mapping, by_letter=by_letter)
+    keys_first = answers_by_key(upload, mapping)
+    return lambda row, name: _choice(row, name, mapping, keys_first=keys_first)
 
 
-def _choice(row: Row, name: str, mapping: ColumnMapping, *, by_letter: bool) -> ChoiceQuestion:
+def _choice(row: Row, name: str, mapping: ColumnMapping, *, keys_first: bool) -> ChoiceQuestion:
     if row.problem:
         raise _Unusable(row.problem)
     values = row.values
@@ -140,13 +138,8 @@ def _choice(row: Row, name: str, mapping: ColumnMapping, *, by_letter: bool) -> 
         raise _Unusable("has no question")
     if not 2 <= len(options) <= len(LETTERS) or not all(option.strip() for option in options):
         raise _Unusable("has fewer than two options, or an empty one")
-    key = values.get(mapping.columns["answer"], "")
-    letter = str(key).strip().upper()
-    if by_letter and len(letter) == 1:
-        place: int | None = LETTERS.find(letter)
-    else:
-        place = resolve(key, options, mapping.first_index)
-    if place is None or not 0 <= place < len(options):
+    place = resolve(values.get(mapping.columns["answer"], ""), options, mapping.first_index, keys_first=keys_first)
+    if place is None:
         raise _Unusable("does not say which option is right")
     context = all_text(values.get(mapping.column("context"), ""))
     return ChoiceQuestion(name, question, (context,) if context else (), tuple(map(str, options)), place)

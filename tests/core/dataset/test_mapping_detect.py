@@ -143,6 +143,32 @@ def test_the_explanation_follows_the_right_option() -> None:
     assert records[1].response == f"B. Zinc\n\n{A[1]}"
 
 
+GROUPS = {"A": "C", "B": "A", "C": "B", "D": "D"}
+SHUFFLED = ["3", "1", "4", "2"]
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "right"),
+    [
+        ([{"options": dict(zip("ABCD", OPTIONS, strict=True)), "answer": "ABCD"[n % 4]} for n in N], GROUPS, "A. C"),
+        ([{"options": dict(zip("ABCD", OPTIONS, strict=True)), "answer": OPTIONS[n % 4]} for n in N], GROUPS, "B. A"),
+        ([{"options": OPTIONS, "answer": n % 4 + 1} for n in N], SHUFFLED, "B. 1"),
+        ([{"options": OPTIONS, "answer": OPTIONS[n % 4]} for n in N], SHUFFLED, "D. 2"),
+    ],
+    ids=["letters", "texts with letters", "numbers from 1", "texts with numbers"],
+)
+def test_where_an_option_is_a_key_the_whole_file_says_what_is_meant(
+    usual: list[dict[str, Any]], odd: Any, right: str
+) -> None:
+    answer = "A" if odd is GROUPS else "2"
+    rows = [{"question": Q[n], **usual[n]} for n in N] + [{"question": Q[0], "options": odd, "answer": answer}]
+    mapping, records = records_of(rows)
+    assert mapping.kind == "multiple_choice" and len(records) == len(rows)
+    assert records[-1].response == right
+    by_letter = by_hand(upload_of(rows), "multiple_choice", mapping.columns, mapping.first_index)
+    assert list(to_records(upload_of(rows), by_letter))[-1] == records[-1]
+
+
 def test_an_option_that_is_not_named_is_skipped_with_the_reason() -> None:
     rows = CHOICES["list, index from 0"] + [{"question": Q[0], "choices": OPTIONS, "answer": 9}]
     upload = upload_of(rows)

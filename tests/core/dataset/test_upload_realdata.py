@@ -142,6 +142,13 @@ def test_right_options_agree_with_the_file(realdata: Path) -> None:
     assert sum("\n\n" in record.response for record in records) > 1500
 
 
+def test_a_letter_is_a_key_also_where_options_are_letters(realdata: Path) -> None:
+    upload = read_upload([realdata / "bench/medmcqa_validation.jsonl"])
+    records = [item for item in to_records(upload, detect(upload)) if isinstance(item, Record)]
+    keys = [row.values["answer"] for row in upload.rows()]
+    assert [record.response[0] for record in records] == keys and len(keys) == 4183
+
+
 def test_encodings_and_marks_are_found(realdata: Path) -> None:
     gb18030 = read_upload([realdata / "raw/toyhom_gb18030_first2000.csv"])
     assert gb18030.files[0].encoding == "gb18030"
