@@ -41,6 +41,7 @@ __all__ = ["STEPS", "CleanOptions", "CleanReport", "Cleaned", "Example", "Step",
 CountTokens = Callable[[list[str]], list[int]]
 # A piece should take well under a second, so that a stop is heard; most rows are short, some are whole documents.
 PIECE_ROWS, PIECE_CHARS = 500, 500_000
+_COUNTED_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,8 @@ def _scrub_all(
         for scrubbed in crew.map(scrub, pieces):
             for name, tally in scrubbed.tallies.items():
                 tallies.setdefault(name, Tally()).add(tally)
-            space.add(scrubbed, is_eval, _counted(scrubbed, counting, tallies) if counting else None)
+            counts = _counted(scrubbed, counting, tallies, progress) if counting else None
+            space.add(scrubbed, is_eval, counts)
             done += len(scrubbed.lines) + len(scrubbed.left)
             pulse("Repairing texts", done)
     space.freeze()
@@ -195,11 +197,14 @@ def _batched(records: Iterable[Record]) -> Iterator[tuple[Record, ...]]:
         yield tuple(piece)
 
 
-def _counted(scrubbed: Scrubbed, count_tokens: CountTokens, tallies: dict[str, Tally]) -> list[int]:
-    began = time.perf_counter()
-    counts = (
-        count_tokens([Record.from_json(json.loads(line)).text() for line in scrubbed.lines]) if scrubbed.lines else []
-    )
+def _counted(scrubbed: Scrubbed, count_tokens: CountTokens, tallies: dict[str, Tally], progress: Progress) -> list[int]:
+    """Count some rows at a time, because counting a piece may take a second."""
+    began = time.process_time()
+    counts: list[int] = []
+    for start in range(0, len(scrubbed.lines), _COUNTED_ROWS):
+        check_stop(progress)
+        lines = scrubbed.lines[start : start + _COUNTED_ROWS]
+        counts += count_tokens([Record.from_json(json.loads(line)).text() for line in lines])
     tallies.setdefault("too_long", Tally()).seconds += time.process_time() - began
     return counts
 

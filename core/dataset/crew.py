@@ -4,7 +4,7 @@
         for answer in crew.map(function, pieces): …
 
 While it waits for an answer it calls ``tick``, which may raise to end the work: a piece may take seconds. A few pieces are
-worked on right here: starting a process takes longer. It does not know: what the work is.
+worked on in this process, in a thread: starting a process takes longer. It does not know: what the work is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import TypeVar
@@ -62,7 +62,7 @@ class Crew:
         rest = iter(pieces)
         first = list(itertools.islice(rest, _WORTH_A_PROCESS))
         if self._processes < 2 or (len(first) < _WORTH_A_PROCESS and not self._pool):
-            yield from map(function, itertools.chain(first, rest))
+            yield from self._map_here(function, itertools.chain(first, rest))
             return
         if not self._pool:
             # Not fork: the app has threads, and some of its libraries hold locks in them.
@@ -83,6 +83,16 @@ class Crew:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def _map_here(self, function: Callable[[T], R], pieces: Iterable[T]) -> Iterator[R]:
+        """Work in this process, one piece after the other; the first may load a language model, which takes seconds."""
+        thread = ThreadPoolExecutor(1, "crew")
+        try:
+            for piece in pieces:
+                yield self._answer(thread.submit(function, piece))
+        finally:
+            # A piece under way after an error changes nothing: its answer is thrown away.
+            thread.shutdown(wait=False)
 
     def _answer(self, future: Future[R]) -> R:
         while not wait([future], _TICK_S).done:

@@ -114,7 +114,8 @@ def test_a_stop_is_heard_in_every_phase_and_nothing_is_left(
         assert list(dict.fromkeys(progress.phases))[-1] == phase
 
 
-def test_waiting_for_a_process_hears_a_stop() -> None:
+@pytest.mark.parametrize("pieces", [1, 6])
+def test_waiting_for_a_process_or_for_a_piece_here_hears_a_stop(pieces: int) -> None:
     class Stopped(Exception):
         pass
 
@@ -122,7 +123,7 @@ def test_waiting_for_a_process_hears_a_stop() -> None:
         raise Stopped
 
     with pytest.raises(Stopped), Crew(2, tick=tick) as crew:
-        list(crew.map(_slow, [3.0] * 6))
+        list(crew.map(_slow, [3.0] * pieces))
 
 
 def _slow(seconds: float) -> float:
