@@ -119,7 +119,7 @@ def _screens(studio: Studio, told: Told, lay_out: LayOut) -> tuple[Data, Train, 
     with gr.Tab(text.App.TRAIN, id="train") as train_opened:
         train_tab = train.build(studio)
     with gr.Tab(text.App.MONITOR, id="monitor"):
-        monitor_tab = monitor.build(studio, lay_out)
+        monitor_tab = monitor.build(studio, told, lay_out)
     with gr.Tab(text.App.CHAT, id="chat") as chat_opened:
         chat_tab = chat.build(studio, chat_opened)
     with gr.Tab(EVALUATE, id="evaluate") as evaluate_opened:

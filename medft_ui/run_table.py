@@ -32,8 +32,9 @@ def table_html(runs: Sequence[RunSummary], datasets: Mapping[str, str]) -> str:
         datasets: Name of each data set that is still there, by id.
     """
     if not runs:
-        return parts.note(Table.EMPTY)
-    return parts.table(Table.COLUMNS, (_row(run, datasets) for run in runs), Table.TITLE)
+        return parts.empty(Table.EMPTY_TITLE, Table.EMPTY)
+    rows = (_row(run, datasets) for run in runs)
+    return f'<div class="allruns">{parts.table(Table.COLUMNS, rows, Table.TITLE)}</div>'
 
 
 def _row(run: RunSummary, datasets: Mapping[str, str]) -> tuple[str, ...]:

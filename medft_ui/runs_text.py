@@ -13,7 +13,10 @@ class Table:
 
     TITLE = "All runs"
     ASIDE = "the newest first, each with its own settings"
-    EMPTY = "No run yet. What you train on the Train screen is kept here until you delete it."
+    EMPTY_TITLE = "No run yet"
+    EMPTY = (
+        "What you train on the Train screen is kept here until you delete it; from two runs on they can be compared."
+    )
     COLUMNS = (
         "Name",
         "State",

@@ -20,7 +20,7 @@ from medft_ui.charts import live_chart
 from medft_ui.curve import read_curve
 from medft_ui.errors import shown
 from medft_ui.events import QUICK, SLOW
-from medft_ui.lazy import LayOut
+from medft_ui.lazy import LayOut, Told
 from medft_ui.run_charts import EMPTY, View, charts, has_gpu, memory_history
 from medft_ui.run_words import phase_words, share_done, silence_words, step_words
 from medft_ui.runs_text import TABS, Machine
@@ -96,13 +96,13 @@ class Monitor:
         return [self.empty, self.body, self.gpu, *shown_now, *buttons]
 
 
-def build(studio: Studio, lay_out: LayOut) -> Monitor:
+def build(studio: Studio, told: Told, lay_out: LayOut) -> Monitor:
     """Lay out the screen and wire its buttons; all runs are laid out by ``lay_out``."""
     with gr.Tabs():
         with gr.Tab(TABS[0], id="run"):
             monitor = _this_run(studio)
         with gr.Tab(TABS[1], id="runs") as opened:
-            lay_out(opened, lambda opened: build_runs(studio, opened))
+            lay_out(opened, lambda opened: build_runs(studio, told, opened))
     return monitor
 
 

@@ -16,8 +16,8 @@ from core.jobs.history import RunSummary
 from medft_ui import parts
 from medft_ui.charts import live_chart
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
-from medft_ui.lazy import Opened
+from medft_ui.events import QUICK, SLOW
+from medft_ui.lazy import Opened, Told
 from medft_ui.run_charts import Axis
 from medft_ui.run_table import MOST, choices, differences_html, overlaid, table_html
 from medft_ui.runs_text import Compare, Manage, Table
@@ -32,6 +32,7 @@ class Runs:
 
     Args:
         table: Every run.
+        cards: What can be done with runs, where there is any.
         picked: Which are compared.
         axis: Along what.
         compared: Train curves, eval curves, differences.
@@ -41,6 +42,7 @@ class Runs:
     """
 
     table: gr.HTML
+    cards: tuple[gr.Column, gr.Column]
     picked: gr.Dropdown
     axis: gr.Radio
     compared: tuple[gr.HTML, gr.HTML, gr.HTML]
@@ -51,20 +53,21 @@ class Runs:
     @property
     def all(self) -> list[Any]:
         """Everything that follows what is on the disk, in the order of ``_all``."""
-        return [self.table, self.picked, *self.compared, self.run, *self.words, self.ask]
+        return [self.table, *self.cards, self.picked, *self.compared, self.run, *self.words, self.ask]
 
 
-def build(studio: Studio, opened: Opened) -> Runs:
+def build(studio: Studio, told: Told, opened: Opened) -> Runs:
     """Lay out the screen and wire it.
 
     Args:
         studio: The desk.
+        told: What the poll tells; the screen listens to its lists.
         opened: When its tab is opened; then what it shows is read.
     """
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(Table.TITLE, Table.ASIDE))
         table = gr.HTML()
-    with gr.Column(elem_classes="card"):
+    with gr.Column(elem_classes="card") as comparing:
         gr.HTML(parts.heading(Compare.TITLE, Compare.ASIDE))
         with gr.Row():
             picked = gr.Dropdown(
@@ -74,10 +77,10 @@ def build(studio: Studio, opened: Opened) -> Runs:
         with gr.Row():
             compared = _charts()
         differ = gr.HTML()
-    with gr.Column(elem_classes="card"):
+    with gr.Column(elem_classes="card") as changing:
         run, words, save, delete, ask, yes, no = _manage()
-    runs = Runs(table, picked, axis, (*compared, differ), run, words, ask)
-    _wire(studio, runs, opened)
+    runs = Runs(table, (comparing, changing), picked, axis, (*compared, differ), run, words, ask)
+    _wire(studio, runs, told, opened)
     _wire_changes(studio, runs, (save, delete, yes, no))
     return runs
 
@@ -108,10 +111,17 @@ def _manage() -> tuple[Any, ...]:
     return run, (name, note), save, delete, ask, yes, no
 
 
-def _wire(studio: Studio, runs: Runs, opened: Opened) -> None:
+def _wire(studio: Studio, runs: Runs, told: Told, opened: Opened) -> None:
     @shown
     def show(picked: list[str], axis: Axis, run: str | None) -> list[Any]:
         return _all(studio, picked, axis, run)
+
+    @shown
+    def moved(picked: list[str], axis: Axis, run: str | None) -> list[Any]:
+        now = _all(studio, picked, axis, run)
+        # the run is still there: what is being typed about it, or asked, stays
+        still = run is not None and run in {job.id for job in studio.list_runs()}
+        return [*now[:-3], *[gr.skip()] * 3] if still else now
 
     @shown
     def compare(picked: list[str], axis: Axis) -> list[Any]:
@@ -124,6 +134,7 @@ def _wire(studio: Studio, runs: Runs, opened: Opened) -> None:
     # raw values: what a page holds may have been deleted in another one
     raw: dict[str, Any] = {"preprocess": False} | QUICK
     gr.on(opened, show, [runs.picked, runs.axis, runs.run], runs.all, **raw)
+    told.lists.change(moved, [runs.picked, runs.axis, runs.run], runs.all, **raw)
     gr.on([runs.picked.input, runs.axis.input], compare, [runs.picked, runs.axis], list(runs.compared), **raw)
     runs.run.input(choose, runs.run, [*runs.words, runs.ask], **raw)
 
@@ -144,7 +155,8 @@ def _wire_changes(studio: Studio, runs: Runs, buttons: tuple[gr.Button, ...]) ->
         gr.Info(Manage.DELETED)
         return _all(studio, picked, axis, None)
 
-    raw: dict[str, Any] = {"preprocess": False} | QUICK
+    # through the queue: only there are errors and notes shown
+    raw: dict[str, Any] = {"preprocess": False} | SLOW
     save.click(keep_words, [runs.picked, runs.axis, runs.run, *runs.words], runs.all, **raw)
     delete.click(lambda: gr.update(visible=True), outputs=runs.ask, **QUICK)
     no.click(lambda: gr.update(visible=False), outputs=runs.ask, **QUICK)
@@ -165,6 +177,7 @@ def _all(studio: Studio, picked: Sequence[str] | None, axis: Axis, run: str | No
     run = run if run in ids else next(iter(ids), None)
     return [
         table_html(found, _datasets(studio)),
+        *[gr.update(visible=bool(found))] * 2,
         gr.update(choices=listed, value=kept),
         *_compared(studio, found, kept, axis),
         gr.update(choices=listed, value=run),

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -69,6 +70,14 @@ def open_tab(page: Page, name: str) -> None:
                 return page.locator(".overflow-dropdown button", has_text=name).click(timeout=2_000)
         page.wait_for_timeout(200)
     raise AssertionError(f"the tab {name} is nowhere to be seen")
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds that is serious or worse, on the whole page."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in found if each["impact"] in ("serious", "critical")
+    ]
 
 
 @pytest.fixture

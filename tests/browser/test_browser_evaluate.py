@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from core.jobs.job import Job
 from core.jobs.snapshot import Phase, Snapshot
-from tests.browser.conftest import open_tab
+from tests.browser.conftest import open_tab, serious
 from tests.core.evaluation.evaluation_cases import RUN_ID, write_evaluation, write_failed, write_run
 from tests.ui.fake_studio import FakeStudio, snapshot
 
@@ -25,14 +24,6 @@ def run(studio: FakeStudio) -> Job:
     made = write_run(studio.settings.runs, dataset_id="sample", home=studio.settings.home)
     studio.fake.show(replace(snapshot("finished", 200), job=made))
     return made
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds that is serious or worse, on the whole page."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in found if each["impact"] in ("serious", "critical")
-    ]
 
 
 def show_running(studio: FakeStudio, done: float) -> None:
