@@ -146,6 +146,29 @@ class Studio:
         intake = Intake(tuple(paths), held_out=tuple(eval_paths))
         return self.data.add(intake, name=name, mapping=mapping, options=options, progress=progress)
 
+    def deletable(self, dataset_id: str) -> Dataset:
+        """Give a data set that may be deleted.
+
+        Raises:
+            DatasetError: if it is the sample, or a job or a cleaning works on it.
+        """
+        dataset = self.data.deletable(dataset_id)
+        job = next((job for job in self.controller.jobs() if job.is_active and job.dataset_id == dataset_id), None)
+        if job:
+            raise DatasetError(
+                f"{dataset.name} cannot be deleted: {job.name} works on it ({job.state}).",
+                "Wait until that has ended, or stop it first.",
+            )
+        return dataset
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Delete a data set for good; runs that were trained on it stay.
+
+        Raises:
+            DatasetError: as ``deletable`` says.
+        """
+        self.data.delete(self.deletable(dataset_id).id)
+
     def _token_counter(self) -> CountTokens | None:
         """Count as the default model will see rows; None until it is on this disk, and cleaning says so."""
         folder = self.model_folder(DEFAULT_MODEL)

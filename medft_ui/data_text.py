@@ -232,6 +232,21 @@ class Downloads:
     FILES = "Rows, report and card as a zip; the readable report; report.json; the data set card"
 
 
+class Delete:
+    """Deleting a data set."""
+
+    DELETE = "Delete this data set…"
+    ASK = (
+        "Delete “{name}” ({rows} rows) with its upload, its report and its history? Runs that were trained on it stay, but "
+        "they can no longer be resumed, or judged on its held-out rows. This cannot be undone."
+    )
+    YES = "Delete it for good"
+    NO = "Keep it"
+    DELETED = "“{name}” is deleted."
+    NONE = "No data set is chosen."
+    NONE_HINT = "Choose one under Data sets."
+
+
 class History:
     """What people did."""
 

@@ -30,10 +30,10 @@ from core.dataset.ingest import Upload, read_upload
 from core.dataset.intake import Intake, Reader
 from core.dataset.mapping import ColumnMapping, Skipped, detect, to_records
 from core.dataset.sample import is_sample, own_copy
-from core.dataset.store import REPORT, Dataset, export_dataset, open_dataset, write_whole
+from core.dataset.store import REPORT, Dataset, delete_dataset, export_dataset, open_dataset, write_whole
 from core.dataset.versions import CLEANED_AGAIN, Version, next_name, versions_of
 from core.dataset.work import Works
-from core.errors import ConfigError, Problem
+from core.errors import ConfigError, DatasetError, Problem
 from core.progress import Progress, SilentProgress
 from core.records import Record
 
@@ -217,6 +217,33 @@ class DatasetDesk:
         """
         dataset = self.open(dataset_id)
         return sources.read_again(dataset.folder, {"train": dataset.uploads.get("train", ())})[0].columns
+
+    # -- deleting one ---------------------------------------------------------------------------------------------
+
+    def deletable(self, dataset_id: str) -> Dataset:
+        """Give a data set that may be deleted.
+
+        Raises:
+            DatasetError: also if it is the sample, or is being cleaned again right now.
+        """
+        dataset, work = self.open(dataset_id), self.works.now()
+        if is_sample(dataset):
+            raise DatasetError(
+                "The sample cannot be deleted: the quick demo trains on it.", "It takes less than a megabyte."
+            )
+        if work and work.is_active and work.source_id == dataset_id:
+            raise DatasetError(
+                f"{dataset.name} is being cleaned again right now.", "Wait until that is done, or cancel it first."
+            )
+        return dataset
+
+    def delete(self, dataset_id: str) -> None:
+        """Delete a data set with its upload and everything in its folder; other versions of it stay.
+
+        Raises:
+            DatasetError: as ``deletable`` says.
+        """
+        delete_dataset(self._home, self.deletable(dataset_id).id)
 
     # -- changing one ---------------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class WorkState:
         elapsed_s: Seconds since the start, up to the end.
         dataset_id: What was made.
         message: What went wrong, and what to do.
+        source_id: The data set whose upload is cleaned again; empty for something new.
         revision: Grows with every change.
     """
 
@@ -52,6 +53,7 @@ class WorkState:
     elapsed_s: float = 0
     dataset_id: str = ""
     message: str = ""
+    source_id: str = ""
     revision: int = 0
 
     @property
@@ -70,8 +72,13 @@ class Works:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, title: str, work: Callable[[Progress], Dataset]) -> str:
+    def start(self, title: str, work: Callable[[Progress], Dataset], source_id: str = "") -> str:
         """Begin, and return the id of the work at once.
+
+        Args:
+            title: What is being made.
+            work: Makes it.
+            source_id: The data set whose upload it reads; nobody may delete that meanwhile.
 
         Raises:
             DatasetError: if something is under way.
@@ -84,7 +91,9 @@ class Works:
             self._stop = threading.Event()
             self._began = time.monotonic()
             before = self._now.revision if self._now else 0
-            self._now = WorkState(secrets.token_hex(4), title, phase="Reading the upload", revision=before + 1)
+            self._now = WorkState(
+                secrets.token_hex(4), title, phase="Reading the upload", source_id=source_id, revision=before + 1
+            )
             self._thread = threading.Thread(target=self._run, args=(work,), name="cleaning", daemon=True)
             self._thread.start()
             return self._now.id

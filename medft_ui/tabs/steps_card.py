@@ -21,7 +21,8 @@ from medft_ui import parts
 from medft_ui.data_text import Source, Steps
 from medft_ui.errors import shown
 from medft_ui.events import QUICK, SLOW
-from medft_ui.tabs import clean_form, steps_views, work_card
+from medft_ui.tabs import clean_form, delete_card, steps_views, work_card
+from medft_ui.tabs.delete_card import DeleteCard
 from medft_ui.tabs.work_card import WorkCard
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class StepsCard:
         again: Cleans again.
         versions: The versions as a table.
         version: Goes to one of them.
+        delete: Deletes the version that is shown.
     """
 
     card: gr.Column
@@ -56,6 +58,7 @@ class StepsCard:
     again: gr.Button
     versions: gr.HTML
     version: gr.Dropdown
+    delete: DeleteCard
 
     @property
     def view(self) -> list[Any]:
@@ -92,7 +95,8 @@ def build(file_types: Sequence[str]) -> StepsCard:
             again = gr.Button(Steps.AGAIN)
         versions = gr.HTML()
         version = gr.Dropdown([], label=Steps.VERSION_PICK, info=Steps.VERSION_PICK_INFO, visible=False)
-    return StepsCard(card, head, steps, form, options, group, benchmarks, again, versions, version)
+        delete = delete_card.build()
+    return StepsCard(card, head, steps, form, options, group, benchmarks, again, versions, version, delete)
 
 
 def steps_updates(studio: Studio, dataset: Dataset | None) -> list[Any]:
@@ -149,13 +153,14 @@ def wire(studio: Studio, card: StepsCard, dataset: gr.Dropdown, work: WorkCard) 
         def clean(progress: Progress) -> Dataset:
             return studio.data.rebuild(dataset_id, chosen, mapping=mapping, progress=progress)
 
-        mine = f"again:{studio.data.works.start(old.name, clean)}"
+        mine = f"again:{studio.data.works.start(old.name, clean, source_id=old.id)}"
         return [mine, *work_card.updates(studio.data.works.now(), mine)]
 
     inputs = [dataset, card.steps, card.group, card.benchmarks, *card.form]
     card.again.click(again, inputs, [work.mine, *work.view], **SLOW)
     card.options.expand(show_columns, [dataset, card.group], card.group, **SLOW)
     card.version.input(lambda id: id, card.version, dataset, **QUICK)
+    delete_card.wire(studio, card.delete, dataset)
 
 
 def _regrouped(dataset: Dataset, group: str) -> ColumnMapping | None:

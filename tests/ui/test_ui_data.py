@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from core.dataset.store import Dataset
 from core.dataset.work import WorkState
 from core.errors import ConfigError
 from medft_ui.data_charts import charts_of
-from medft_ui.data_text import Gate, Work
-from medft_ui.tabs import clean_form, data, gate, mapping_form, steps_card, steps_views, work_card
+from medft_ui.data_text import Delete, Gate, Work
+from medft_ui.tabs import clean_form, data, delete_card, gate, mapping_form, steps_card, steps_views, work_card
 from medft_ui.tabs.gate_views import places_html
 from medft_ui.tabs.mapping_form import PICKED_ROLES, Chosen
-from tests.ui.fake_studio import FakeStudio
+from tests.ui.fake_studio import FakeStudio, job, snapshot
 
 EVIL = "<img src=x onerror=alert(1)>"
 FAST = CleanOptions(eval_share=0.0).without("names")
@@ -226,3 +227,32 @@ def test_a_decision_can_be_taken_back(studio: FakeStudio, made: Dataset) -> None
     now = studio.data.resolve(made.id, [Decision("replace", finding=first.id, by="Dr Roe")])
     assert now.open_blocking == 39 and studio.data.findings(made.id, state="decided").items[0].by == "Dr Roe"
     assert places_html(studio.data.findings(made.id, kind="ssn"), 0, False).count(Gate.NONE) == 1
+
+
+# -- deleting ---------------------------------------------------------------------------------------------------------
+
+
+def pressed(studio: FakeStudio, label: str) -> Callable[..., list[Any]]:
+    """What a button of the card that deletes does."""
+    with gr.Blocks() as demo:
+        delete_card.wire(studio, delete_card.build(), gr.Dropdown([]))
+    buttons = {block._id for block in demo.blocks.values() if isinstance(block, gr.Button) and block.value == label}
+    return next(fn.fn for fn in demo.fns.values() if any(source in buttons for source, _ in fn.targets))  # type: ignore[return-value]
+
+
+def test_a_data_set_is_deleted_after_a_question_and_another_one_is_shown(studio: FakeStudio, made: Dataset) -> None:
+    opened, said = pressed(studio, Delete.DELETE)(made.id)
+    assert opened["visible"] and "Notes" in said and "30 rows" in said and made.folder.is_dir()
+    studio.fake.show(snapshot("running", job=replace(job("running", "Night run"), dataset_id=made.id)))
+    for label in (Delete.DELETE, Delete.YES):
+        with pytest.raises(gr.Error, match="Notes cannot be deleted: Night run works on it"):
+            pressed(studio, label)(made.id)
+        with pytest.raises(gr.Error, match="The sample cannot be deleted"):
+            pressed(studio, label)("sample")
+    assert made.folder.is_dir()
+    studio.fake.show(snapshot("finished", job=replace(job("finished"), dataset_id=made.id)))
+    picked, asked = pressed(studio, Delete.YES)(made.id)
+    assert not made.folder.exists() and asked == gr.update(visible=False)
+    assert picked["value"] == "sample" and [id for _, id in picked["choices"]] == ["sample"]
+    with pytest.raises(gr.Error, match="no data set"):
+        pressed(studio, Delete.YES)(made.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from core.dataset.desk import DatasetDesk
 from core.dataset.intake import HubSet, Intake
 from core.dataset.sample import is_pristine, pristine_sample
 from core.dataset.steps import CleanOptions
-from core.dataset.store import list_datasets, open_dataset
+from core.dataset.store import Dataset, list_datasets, open_dataset
 from core.errors import ConfigError, DatasetError, UploadError
+from core.progress import Progress
 
 FAST = CleanOptions().without("names")
 
@@ -181,6 +183,35 @@ def test_a_sample_that_an_earlier_app_changed_is_set_aside(tmp_path: Path) -> No
     assert again.status == "approved" and again.sha256 == before.sha256
     (copy,) = [entry for entry in list_datasets(home) if entry.id != SAMPLE_ID]
     assert "Changed in place." in (copy.folder / "train.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_data_set_is_deleted_unless_something_needs_it(tmp_path: Path) -> None:
+    desk = DatasetDesk(tmp_path / "datasets")
+    options = CleanOptions().without("names")
+    first = desk.add(Intake((written(tmp_path / "rows.jsonl", rows()),)), name="Mine", options=options)
+    second = desk.rebuild(first.id, options.without("html"))
+    third = desk.rebuild(second.id, options.without("blanks"))
+    with pytest.raises(DatasetError, match="sample cannot be deleted"):
+        desk.delete(pristine_sample(tmp_path / "datasets").id)
+    go_on = threading.Event()
+
+    def again(progress: Progress) -> Dataset:
+        assert go_on.wait(30)
+        return desk.rebuild(second.id, options, progress=progress)
+
+    desk.works.start(second.name, again, source_id=second.id)
+    try:
+        with pytest.raises(DatasetError, match="version 2 is being cleaned again"):
+            desk.delete(second.id)
+        desk.delete(first.id)
+    finally:
+        go_on.set()
+        desk.works.close()
+    desk.delete(second.id)
+    assert not first.folder.exists() and not second.folder.exists()
+    assert third.id in [version.dataset.id for version in desk.versions(third.id)]
+    with pytest.raises(DatasetError, match="no data set"):
+        desk.delete(first.id)
 
 
 def test_only_report_and_card_are_taken_home_as_files(desk: DatasetDesk, tmp_path: Path) -> None:
