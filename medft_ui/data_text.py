@@ -45,6 +45,10 @@ class Work:
     """Cleaning under way."""
 
     TITLE = "Making “{title}”"
+    LOADING = "Loading “{title}”"
+    LOADED = "Loaded in {time}. What was understood stands below."
+    LOAD_STOPPED = "Cancelled after {time}. What the Hub's library has begun to fetch may still end up in its cache."
+    LOAD_STOPPING = "It stops in a moment."
     STATES = {
         "running": ("working", "info"),
         "stopping": ("cancelling", "look"),

@@ -25,10 +25,12 @@ from core.dataset.build import build_dataset, rebuild_dataset
 from core.dataset.card import page as report_page
 from core.dataset.changes import Entry, append_history, history
 from core.dataset.clean import CleanOptions, CountTokens
+from core.dataset.crew import Crew
 from core.dataset.curate import Page, RowView
 from core.dataset.ingest import Upload, read_upload
 from core.dataset.intake import Intake, Reader
 from core.dataset.mapping import ColumnMapping, Skipped, detect, to_records
+from core.dataset.pulse import check_stop
 from core.dataset.sample import is_sample, own_copy
 from core.dataset.store import REPORT, Dataset, delete_dataset, export_dataset, open_dataset, write_whole
 from core.dataset.versions import CLEANED_AGAIN, Version, next_name, versions_of
@@ -96,6 +98,20 @@ class DatasetDesk:
         mapping = mapping or detect(upload)
         rows = tuple(row.values for row in upload.sample[:PREVIEW_ROWS])
         return Preview(upload, mapping, rows, tuple(islice(to_records(upload, mapping), PREVIEW_ROWS)))
+
+    def load(self, intake: Intake, progress: Progress) -> None:
+        """Read a Hub data set afresh, however long that takes; afterwards ``preview`` has it at hand.
+
+        The library that fetches it cannot be stopped: after a cancel it ends what it fetches in a thread of its own, and
+        that stays in its cache.
+
+        Raises:
+            UploadError: if it cannot be read.
+            DatasetError: if somebody asked to stop.
+        """
+        progress.phase("Fetching it from the Hub")
+        with Crew(1, tick=lambda: check_stop(progress)) as crew:
+            list(crew.map(lambda one: self._reader.read(one, afresh=True, progress=progress), [intake]))
 
     def open_upload(self, intake: Intake) -> Upload:
         """Give the upload itself, whatever it means.

@@ -18,6 +18,7 @@ from typing import Any
 
 from core.dataset.ingest import Upload, read_hub, read_upload
 from core.errors import ConfigError, Problem, UploadError
+from core.progress import Progress
 
 _HUB_PAGE = re.compile(r"^https?://huggingface\.co/datasets/([^/?#]+/[^/?#]+).*$")
 _HUB_ID = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)?")
@@ -112,12 +113,13 @@ class Reader:
         self._open: OrderedDict[tuple[Any, ...], Upload] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, intake: Intake, *, afresh: bool = False) -> Upload:
+    def read(self, intake: Intake, *, afresh: bool = False, progress: Progress | None = None) -> Upload:
         """Read what was brought.
 
         Args:
             intake: Files, or a Hub data set.
             afresh: Whether to ask again even if it is still open.
+            progress: Told how many rows of a Hub data set are read; may ask to stop.
 
         Raises:
             UploadError: if it cannot be read, or nothing was brought.
@@ -127,14 +129,14 @@ class Reader:
             known = None if afresh else self._open.get(key)
         if known:
             return known
-        upload = self._read_hub(intake.hub) if intake.hub else read_upload(intake.files)
+        upload = self._read_hub(intake.hub, progress) if intake.hub else read_upload(intake.files)
         with self._lock:
             self._open[key] = upload
             while len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)
         return upload
 
-    def _read_hub(self, hub: HubSet) -> Upload:
+    def _read_hub(self, hub: HubSet, progress: Progress | None) -> Upload:
         if hub.is_folder and not self._local_folders:
             raise UploadError(
                 "A folder of this machine cannot be read while others can reach the page.",
@@ -145,7 +147,7 @@ class Reader:
                 f"{hub.id[:80]!r} is no id of a data set.", "Type it as on its page, for example owner/name."
             )
         name = str(Path(hub.id).expanduser()) if hub.is_folder else hub.id
-        return read_hub(name, hub.config, hub.split, hub.revision)
+        return read_hub(name, hub.config, hub.split, hub.revision, progress=progress)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Cleaning in the background: a thread does it, the page looks, and a person may stop it.
+"""Cleaning, or loading from the Hub, in the background: a thread does it, the page looks, and a person may stop it.
 
     works = Works(); id = works.start("Asthma", lambda progress: build(…, progress)); works.now() → WorkState; works.stop()
 
@@ -40,6 +40,7 @@ class WorkState:
         elapsed_s: Seconds since the start, up to the end.
         dataset_id: What was made.
         message: What went wrong, and what to do.
+        loads: Whether it only loads rows from the Hub, which makes no data set.
         source_id: The data set whose upload is cleaned again; empty for something new.
         revision: Grows with every change.
     """
@@ -53,6 +54,7 @@ class WorkState:
     elapsed_s: float = 0
     dataset_id: str = ""
     message: str = ""
+    loads: bool = False
     source_id: str = ""
     revision: int = 0
 
@@ -72,27 +74,36 @@ class Works:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, title: str, work: Callable[[Progress], Dataset], source_id: str = "") -> str:
+    def start(
+        self, title: str, work: Callable[[Progress], Dataset | None], source_id: str = "", *, loads: bool = False
+    ) -> str:
         """Begin, and return the id of the work at once.
 
         Args:
             title: What is being made.
-            work: Makes it.
+            work: Makes it; None where it only loads.
             source_id: The data set whose upload it reads; nobody may delete that meanwhile.
+            loads: Whether it only loads.
 
         Raises:
             DatasetError: if something is under way.
         """
         with self._lock:
             if self._now and self._now.is_active:
+                doing = "loaded" if self._now.loads else "cleaned"
                 raise DatasetError(
-                    f"{self._now.title} is being cleaned right now.", "Wait until it is done, or cancel it first."
+                    f"{self._now.title} is being {doing} right now.", "Wait until it is done, or cancel it first."
                 )
             self._stop = threading.Event()
             self._began = time.monotonic()
             before = self._now.revision if self._now else 0
             self._now = WorkState(
-                secrets.token_hex(4), title, phase="Reading the upload", source_id=source_id, revision=before + 1
+                secrets.token_hex(4),
+                title,
+                phase="Reading the upload",
+                source_id=source_id,
+                loads=loads,
+                revision=before + 1,
             )
             self._thread = threading.Thread(target=self._run, args=(work,), name="cleaning", daemon=True)
             self._thread.start()
@@ -118,9 +129,10 @@ class Works:
         if self._thread:
             self._thread.join(_CLOSE_S)
 
-    def _run(self, work: Callable[[Progress], Dataset]) -> None:
+    def _run(self, work: Callable[[Progress], Dataset | None]) -> None:
         try:
-            self._move(state="finished", dataset_id=work(_Reported(self)).id)
+            made = work(_Reported(self))
+            self._move(state="finished", dataset_id=made.id if made else "")
         except MedftError as error:
             stopped = self._stop.is_set()
             self._move(state="stopped" if stopped else "failed", message="" if stopped else str(error))

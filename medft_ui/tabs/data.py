@@ -109,7 +109,7 @@ class Data:
         """What the end of the work changes, in the order of ``_after_work``."""
         bring = self.bring
         emptied = [bring.files, bring.held_out, bring.benchmarks, bring.loaded, self.name]
-        return [self.dataset, self.work.mine, *emptied, self.understood, self.cleaning]
+        return [self.dataset, self.work.mine, *emptied, *self.previewed]
 
 
 def build(studio: Studio) -> Data:
@@ -178,6 +178,8 @@ def _wire_preview(studio: Studio, page: Data) -> None:
 
     @shown
     def show_preview(files: list[str] | None, loaded: str) -> list[Any]:
+        if loaded and not files:  # files gave way to a Hub data set, which is shown when it is there
+            return [gr.skip()] * len(page.previewed)
         return _preview(studio, intake_of(files, loaded), None)
 
     @shown
@@ -188,8 +190,12 @@ def _wire_preview(studio: Studio, page: Data) -> None:
     def load(*hub: str) -> list[Any]:
         named = HubSet.from_json(dict(zip(("id", "config", "split", "revision"), hub, strict=True)))
         body = json.dumps({"id": named.id, "config": named.config, "split": named.split, "revision": named.revision})
-        # what was dropped before counts no more: the last thing that was brought does
-        return [None, body, *_preview(studio, Intake(hub=named), None, afresh=True)]
+        intake = Intake(hub=named)
+        title = intake.title()
+        mine = f"load:{studio.data.works.start(title, lambda progress: studio.data.load(intake, progress), loads=True)}"
+        # what was brought before counts no more: the last thing does, and is shown when it is there
+        seen = [None, body, *_preview(studio, Intake(), None)]
+        return [*seen, mine, *work_card.updates(studio.data.works.now(), mine)]
 
     @shown
     def dropped(files: list[str] | None, loaded: str) -> Any:
@@ -205,7 +211,7 @@ def _wire_preview(studio: Studio, page: Data) -> None:
         [bring.load.click, *(box.submit for box in loads)],
         load,
         list(bring.hub),
-        [*source, *page.previewed],
+        [*source, *page.previewed, page.work.mine, *page.work.view],
         **SLOW,
     )
 
@@ -241,13 +247,13 @@ def _wire_build(studio: Studio, page: Data) -> None:
         return [mine, *work_card.updates(studio.data.works.now(), mine)]
 
     @shown
-    def look(token: str, mine: str) -> list[Any]:
+    def look(token: str, mine: str, files: list[str] | None, loaded: str) -> list[Any]:
         state = studio.data.works.now()
-        return [*work_card.updates(state, mine), *_after_work(studio, page, state, mine)]
+        return [*work_card.updates(state, mine), *_after_work(studio, page, state, mine, intake_of(files, loaded))]
 
     inputs = [bring.files, bring.loaded, bring.held_out, bring.benchmarks, page.name, page.steps, *page.form]
     page.build.click(make, [*inputs, *form.controls], [work.mine, *work.view], **SLOW)
-    work.token.change(look, [work.token, work.mine], [*work.view, *page.ended], **QUICK)
+    work.token.change(look, [work.token, work.mine, bring.files, bring.loaded], [*work.view, *page.ended], **QUICK)
 
 
 def _wire_dataset(studio: Studio, page: Data) -> None:
@@ -321,16 +327,19 @@ def _not_understood(studio: Studio, intake: Intake, error: MedftError) -> list[A
     return [wrong, gr.update(visible=True), hidden, head, "", *controls]
 
 
-def _after_work(studio: Studio, page: Data, state: WorkState | None, mine: str) -> list[Any]:
-    """Return what ``Data.ended`` shows: what this page began is shown when it is ready, and its upload is gone."""
+def _after_work(studio: Studio, page: Data, state: WorkState | None, mine: str, intake: Intake) -> list[Any]:
+    """Return what ``Data.ended`` shows: what this page began is shown when it is ready, and what was built is gone."""
     untouched = [gr.skip()] * len(page.ended)
     kind, _, id = mine.partition(":")
     if state is None or state.id != id or state.state != "finished":
         return untouched
+    if kind == "load":
+        brought = _preview(studio, intake, None) if intake.hub else untouched[7:]
+        return [gr.skip(), f"done:{id}", *untouched[2:7], *brought]
     choices = data_views.dataset_choices(studio.list_datasets())
     shown_now = [gr.update(choices=choices, value=state.dataset_id), f"done:{id}"]
     if kind == "again":
         return [*shown_now, *untouched[2:]]
     if kind != "build":
         return untouched
-    return [*shown_now, None, None, None, "", "", gr.update(**HIDDEN), gr.update(**HIDDEN)]
+    return [*shown_now, None, None, None, "", "", *_preview(studio, Intake(), None)]

@@ -81,17 +81,19 @@ def updates(state: WorkState | None, mine: str) -> list[Any]:
 def work_html(state: WorkState) -> str:
     """Say how the work stands."""
     label, tone = Words.STATES[state.state]
-    aside = Words.ASIDE if state.is_active else ""
-    head = parts.heading(Words.TITLE.format(title=state.title), aside, parts.pill(label, tone))  # type: ignore[arg-type]
+    aside = Words.ASIDE if state.is_active and not state.loads else ""
+    title = Words.LOADING if state.loads else Words.TITLE
+    head = parts.heading(title.format(title=state.title), aside, parts.pill(label, tone))  # type: ignore[arg-type]
     time = units.duration(state.elapsed_s)
     if state.state == "finished":
-        return head + parts.note(Words.READY.format(time=time))
+        return head + parts.note((Words.LOADED if state.loads else Words.READY).format(time=time))
     if state.state == "stopped":
-        return head + parts.note(Words.STOPPED.format(time=time))
+        return head + parts.note((Words.LOAD_STOPPED if state.loads else Words.STOPPED).format(time=time))
     if state.state == "failed":
-        return head + parts.problems([state.message]) + parts.note(Words.FAILED)
+        return head + parts.problems([state.message]) + ("" if state.loads else parts.note(Words.FAILED))
     share = state.done / state.total if state.total else -1
-    words = Words.STOPPING if state.state == "stopping" else _phase(state)
+    stopping = Words.LOAD_STOPPING if state.loads else Words.STOPPING
+    words = stopping if state.state == "stopping" else _phase(state)
     told = escape(f"{words} · {Words.ELAPSED.format(time=time)}")
     return f'{head}{parts.bar(share, Words.LABEL)}<p class="note">{told}</p>'
 

@@ -148,6 +148,9 @@ def test_grouping_by_another_column_is_a_change(studio: FakeStudio, tmp_path: Pa
         (WorkState("a", "X", "stopped", elapsed_s=3), "nothing half written is left", False),
         (WorkState("a", "X", "failed", message=f"Line 3 {EVIL}"), "Line 3 &lt;img", False),
         (WorkState("a", "X", "finished"), "Done in", False),
+        (WorkState("a", "X", phase="Reading the rows", done=5, total=9, loads=True), "Loading “X”", True),
+        (WorkState("a", "X", "stopped", loads=True), "Cancelled after", False),
+        (WorkState("a", "X", "finished", loads=True), "Loaded in", False),
     ],
 )
 def test_every_state_of_the_work_is_said(state: WorkState, says: str, cancel: bool) -> None:

@@ -20,7 +20,9 @@ import orjson
 
 from core.dataset.ingest.nested import opened
 from core.dataset.ingest.source import Limits, Row, SourceFile, Table, Upload, cells
+from core.dataset.pulse import Pulse
 from core.errors import UploadError
+from core.progress import Progress, SilentProgress
 
 _BATCH = 500
 _ANSWER_S = 5.0
@@ -33,6 +35,7 @@ def read_hub(
     revision: str = "",
     *,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    progress: Progress | None = None,
 ) -> Upload:
     """Load one split of a data set from the Hub, the local cache or a folder.
 
@@ -42,8 +45,10 @@ def read_hub(
         split: Which split.
         revision: A commit or tag to pin; empty for the newest.
         limits: Only ``sample_rows`` applies: the library keeps rows on disk.
+        progress: Told how many rows are read; may ask to stop.
 
     Raises:
+        DatasetError: if somebody asked to stop.
         UploadError: if it does not exist, is gated, needs a config, has no such split, or cannot be reached.
     """
     name = dataset_id.strip()
@@ -56,7 +61,7 @@ def read_hub(
     title = f"{name}:{split}" if not config else f"{name}/{config}:{split}"
     notes = (f"Rows come from the split {split} of {name}.",)
     size = int(getattr(table, "dataset_size", None) or table.data.nbytes)
-    file = SourceFile(title, "hub", size, "", "", _hash(table, title), notes)
+    file = SourceFile(title, "hub", size, "", "", _hash(table, title, Pulse(progress or SilentProgress())), notes)
     rows = opened(Table(file, lambda: _rows(table, title), columns))
     sample = tuple(row for _, row in zip(range(limits.sample_rows), rows.read(), strict=False))
     return Upload((file,), rows.columns, sample, notes, (rows,))
@@ -126,9 +131,9 @@ def _rows(table: Any, title: str) -> Iterator[Row]:
             yield Row(cells(dict(zip(names, values, strict=True))), title, position)
 
 
-def _hash(table: Any, title: str) -> str:
+def _hash(table: Any, title: str, pulse: Pulse) -> str:
     """Hash the rows, so that the same rows have the same hash wherever they were cached."""
     digest = hashlib.sha256()
-    for row in _rows(table, title):
+    for row in pulse.each(_rows(table, title), "Reading the rows", len(table)):
         digest.update(orjson.dumps(row.values, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS))
     return digest.hexdigest()

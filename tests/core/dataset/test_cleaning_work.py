@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -10,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from core.dataset.desk import DatasetDesk
-from core.dataset.intake import Intake
+from core.dataset.intake import HubSet, Intake
 from core.dataset.steps import CleanOptions
 from core.dataset.store import Dataset
 from core.dataset.work import Works, WorkState
-from core.errors import DatasetError
-from core.progress import Progress
+from core.errors import DatasetError, UploadError
+from core.progress import Progress, SilentProgress
 
 
 def ended(works: Works, within_s: float = 60) -> WorkState:
@@ -80,6 +81,47 @@ def test_cancelled_work_leaves_nothing(tmp_path: Path, upload: Path) -> None:
     assert list((tmp_path / "datasets").iterdir()) == [], "nothing half written"
     desk.works.start("Mine", lambda progress: desk.add(Intake((upload,)), options=CleanOptions().without("names")))
     assert ended(desk.works).state == "finished", "it can be started again"
+
+
+def test_loading_from_the_hub_is_seen_and_then_at_hand(tmp_path: Path, upload: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    upload.rename(folder / "train.jsonl")
+    desk, intake, seen = DatasetDesk(tmp_path / "datasets"), Intake(hub=HubSet(str(folder))), list[str]()
+
+    class Noted(SilentProgress):
+        def phase(self, name: str, done: float = 0, total: float = 0) -> None:
+            seen.append(name)
+
+    desk.works.start("set", lambda progress: desk.load(intake, Noted()), loads=True)
+    done = ended(desk.works)
+    assert (done.state, done.dataset_id, done.loads) == ("finished", "", True)
+    assert seen[:2] == ["Fetching it from the Hub", "Reading the rows"]
+    shutil.rmtree(folder)
+    assert len(desk.preview(intake).upload.sample) == 60, "it is not read again"
+    desk.works.start("set", lambda progress: desk.load(Intake(hub=HubSet(str(folder))), progress), loads=True)
+    assert ended(desk.works).state == "failed"
+
+
+def test_loading_that_hangs_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, let_go = threading.Event(), threading.Event()
+
+    def read_hub(*args: object, **named: object) -> None:
+        hangs.set()
+        let_go.wait(60)
+        raise UploadError("It came too late.")
+
+    monkeypatch.setattr("core.dataset.intake.read_hub", read_hub)
+    desk, intake = DatasetDesk(tmp_path / "datasets"), Intake(hub=HubSet(str(tmp_path)))
+    desk.works.start("far away", lambda progress: desk.load(intake, progress), loads=True)
+    try:
+        assert hangs.wait(30)
+        with pytest.raises(DatasetError, match="far away is being loaded right now"):
+            desk.works.start("far away", lambda progress: desk.load(intake, progress), loads=True)
+        desk.works.stop()
+        assert ended(desk.works, within_s=30).state == "stopped" and not let_go.is_set()
+    finally:
+        let_go.set()
 
 
 def test_what_went_wrong_is_said_and_a_fault_never_quotes_a_row(
