@@ -268,3 +268,37 @@ def test_a_hub_data_set_is_loaded_and_charts_speak(
     expect(length.locator(".bars path").first).to_be_visible()
     charts.get_by_text("The numbers").first.click()
     expect(charts.get_by_role("rowheader").first).to_be_visible()
+
+
+@pytest.mark.long
+def test_loading_is_cancelled_and_a_data_set_deleted(
+    studio: FakeStudio,
+    open_page: Callable[..., Page],
+    picture: Callable[[Page, str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr("core.dataset.intake.read_hub", lambda *place, **named: let_go.wait(120))
+    rows = [{"question": row["two"], "answer": row["one"]} for row in questions()]
+    made = add(studio, write_rows(tmp_path / "mine.jsonl", rows), "Invented")
+    page = open_page()
+    page.get_by_role("button", name="Or a data set from the Hugging Face Hub").click()
+    page.get_by_label("Data set id").fill(str(tmp_path))
+    page.get_by_role("button", name="Load it").click()
+    loading = card(page, f"Loading “{tmp_path.name}”")
+    expect(loading.get_by_role("progressbar")).to_be_visible()
+    loading.get_by_role("button", name="Cancel").click()
+    expect(loading.get_by_text("Cancelled after")).to_be_visible()
+    let_go.set()
+    expect(page.get_by_role("heading", name="Cleaning: 30 rows in, 30 stay")).to_be_visible()
+    page.get_by_role("button", name="Delete this data set…").click()
+    expect(page.get_by_text("Delete “Invented” (30 rows)")).to_be_visible()
+    picture(page, "data-delete")
+    page.get_by_role("button", name="Delete it for good").locator("visible=true").click()
+    expect(page.get_by_text("“Invented” is deleted.")).to_be_visible()
+    expect(page.get_by_text("Delete “Invented” (30 rows)")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Cleaning: 30 rows in, 30 stay")).to_be_hidden()
+    assert not made.folder.exists() and [entry.id for entry in studio.list_datasets()] == [SAMPLE_ID]
+    page.get_by_role("button", name="Delete this data set…").click()
+    expect(page.get_by_text("The sample cannot be deleted")).to_be_visible()
