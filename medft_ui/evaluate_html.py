@@ -162,7 +162,7 @@ def _row(item: Mapping[str, Any], score: str) -> str:
         _cut(_text(item.get("reference"))),
         f"{_cut(_answer(item, 'base'))} [{_score(item, 'base', score)}]",
         f"{_cut(_answer(item, 'tuned'))} [{_score(item, 'tuned', score)}]",
-        units.UNKNOWN if math.isnan(change) else f"{change:+.3g}",
+        _change(change),
     ]
     flag = ' class="flip"' if change and not math.isnan(change) and abs(change) == 1 else ""
     return f"<tr{flag}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
@@ -191,7 +191,7 @@ def _scores(item: Mapping[str, Any]) -> str:
     for name in names:
         change = gain(item, name)
         values = (_score(item, "base", name), _score(item, "tuned", name))
-        rows.append((name.replace("_", " "), *values, units.UNKNOWN if math.isnan(change) else f"{change:+.3g}"))
+        rows.append((score_name(name), *values, _change(change)))
     return parts.table(Items.SCORE_COLUMNS, rows, Items.SCORES) if rows else ""
 
 
@@ -215,7 +215,23 @@ def _score(item: Mapping[str, Any], which: str, score: str) -> str:
     value = (item.get(which) or {}).get(score)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.3g}" if isinstance(value, (int, float)) else units.UNKNOWN
+    if score in Items.WORDS and value in (0, 1):
+        return Items.WORDS[score][int(value)]
+    return _number(value) if isinstance(value, (int, float)) else units.UNKNOWN
+
+
+def _number(value: float, sign: str = "") -> str:
+    """Whole numbers as they are, others with as many decimals as their neighbours in the column."""
+    return f"{value:{sign},.0f}" if float(value).is_integer() else f"{value:{sign},.3f}"
+
+
+def _change(change: float) -> str:
+    return units.UNKNOWN if math.isnan(change) else _number(change, "+")
+
+
+def score_name(name: str) -> str:
+    """What a score is called on the page."""
+    return Items.SCORE_NAMES.get(name, name.replace("_", " "))
 
 
 def _text(value: Any) -> str:

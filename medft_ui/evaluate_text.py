@@ -179,6 +179,9 @@ class Items:
     QUESTION, REFERENCE, BASE, TUNED, SCORES = "Question", "Reference", "Base", "Tuned", "Scores"
     NO_REFERENCE = "This item has no reference."
     SCORE_COLUMNS = ("Score", "Base", "Tuned", "Change")
+    SCORE_NAMES = {"rouge_l": "ROUGE-L", "f1": "token F1"}
+    # what 0 and 1 mean, where a score says one of two things
+    WORDS = {"passed": ("failed", "passed"), "correct": ("wrong", "right")}
     OVERRULED = "overruled by {who}: {why}"
 
 

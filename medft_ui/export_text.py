@@ -1,9 +1,27 @@
-"""The visible strings of the merged model and of the sign-off on the Export screen; the older ones stand in text.py.
+"""The visible strings of the Export screen: before the first run, the zip, merged model, sign-off; older ones are in text.py.
 
 Strings with {names} are filled with ``str.format``. It does not know: where a string is shown.
 """
 
 from __future__ import annotations
+
+
+class NoRun:
+    """What stands there before the first run."""
+
+    TITLE = "There is nothing to take home yet"
+    HINT = (
+        "Train a run first: the quick demo on the Data screen takes a few minutes. Its adapter, its merged model and its model "
+        "card can be taken home here, as soon as it has finished or is paused."
+    )
+
+
+class Zip:
+    """The adapter's zip."""
+
+    WHAT = "The trained weights with tokenizer, chat template, model card, audit file and scorecard: a few megabytes."
+    FILES = "The files in it"
+    COLUMNS = ("File", "What it is for")
 
 
 class Merge:

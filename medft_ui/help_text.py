@@ -11,7 +11,9 @@ FIRST_STEPS = """
 1. **Data**: click *Start the quick demo*. A sample data set and a small model are ready; nothing has to be downloaded.
 2. **Monitor**: watch the two losses fall. You may close the page, reload it or open it twice: the run goes on.
 3. **Chat**: ask the base model and the tuned one the same question, side by side.
-4. Then bring your own questions and answers on **Data**, and choose a larger model on **Train** if you have a GPU.
+4. **Evaluate**: measure on held-out rows whether tuning helped. "No measurable difference" and "worse" are answers, too.
+5. **Export**: take the adapter home, with its model card and what was measured.
+6. Then bring your own questions and answers on **Data**, and choose a larger model on **Train** if you have a GPU.
 
 The demo model is tiny. It shows the way; its answers are often wrong.
 """

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context
+from gradio.context import Context, LocalContext, get_blocks_context
 
 from medft_ui.events import QUICK
 from medft_ui.text import App
@@ -64,3 +64,18 @@ def when_opened(tab: gr.Tab, build: Callable[[Opened], object]) -> None:
     def laid_out() -> None:
         # the tab was opened before there was anything to tell, so the screen's own loading counts as well
         build([tab.select, page.load])
+        _take_input()
+
+
+def _take_input() -> None:
+    """Let people use what the events of the screen that is being laid out read.
+
+    Gradio 6.31 decides in the browser which components take input, and knows only the events that stood there from the
+    start: laid out later, whatever begins with a value would be greyed out.
+    """
+    page, screen = get_blocks_context(), LocalContext.renderable.get(None)
+    assert page is not None and screen is not None, "a screen is laid out inside a page"
+    for event in page.fns.values():
+        for component in event.inputs if event.rendered_in is screen else ():
+            if getattr(component, "interactive", False) is None:
+                component.interactive = True

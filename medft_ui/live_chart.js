@@ -22,13 +22,13 @@ function layout(chart) {
   return {
     uirevision: chart.keep, autosize: true, hovermode: 'x unified',
     modebar: { bgcolor: 'rgba(0,0,0,0)', color: quiet, activecolor: variable('--accent') }, dragmode: 'zoom', showlegend: chart.series.length > 1,
-    paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', margin: { l: 52, r: 12, t: 26, b: 38 },
+    paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', margin: { l: 52, r: 12, t: chart.series.length > 1 ? 26 : 8, b: 38 },
     font: { family: 'inherit', color: variable('--body-text-color'), size: 12 },
     hoverlabel: { bgcolor: variable('--block-background-fill'), bordercolor: grid, font: { color: variable('--body-text-color') } },
     legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', font: { size: 12 } },
     xaxis: { ...axis, range: chart.x_range || undefined, autorange: !chart.x_range, title: { text: chart.x_title, font: { color: quiet, size: 11 } } },
     yaxis: { ...axis, type: chart.log ? 'log' : 'linear', rangemode: chart.from_zero ? 'tozero' : 'normal', tickformat: '~g',
-      title: { text: chart.y_title, font: { color: quiet, size: 11 } } },
+      title: { text: chart.y_title, standoff: 8, font: { color: quiet, size: 11 } } },
   };
 }
 

@@ -94,6 +94,6 @@ class Machine:
     MEASURED_PEAK = " Forecast {forecast}, measured peak {measured} ({error:+.0f} %), {what}."
     N_NORM, N_MFU, N_GPU = "Gradient norm", "Of the card's limit (MFU)", "GPU now"
     KNOWN_GPUS = "known GPUs only"
-    GPU_NOW = "{busy} · {power} W · {heat} °C"
+    GPU_NOW = "{busy} · {power}\u00a0W · {heat}\u00a0°C"
     # What a run's forecast.json says was measured, for people.
     WHAT = "the same thing counted in both: {what}"

@@ -69,7 +69,8 @@ class ScoreCard:
 
 def build() -> ScoreCard:
     """Lay out the card and the form below it."""
-    seen = gr.Textbox("", visible="hidden", label=Card.SEEN)
+    # gradio 6.31 shows a field that is "hidden" when the inner tab of a screen laid out later is opened: so by style, too
+    seen = gr.Textbox("", visible="hidden", label=Card.SEEN, elem_classes="carrier")
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(Card.TITLE, Card.ASIDE))
         page = gr.HTML(parts.note(Card.EMPTY), elem_classes="scorecard")

@@ -13,7 +13,7 @@ import gradio as gr
 from core.evaluation.item_list import ItemPage, ItemQuery
 from medft_ui import parts
 from medft_ui.errors import shown
-from medft_ui.evaluate_html import item_html, page_html
+from medft_ui.evaluate_html import item_html, page_html, score_name
 from medft_ui.evaluate_text import Items
 from medft_ui.events import QUICK
 from medft_ui.tabs.evaluate_result import ResultCard, found
@@ -121,7 +121,7 @@ def listed(studio: Studio, job_id: Any, query: ItemQuery) -> list[Any]:
     page = studio.evaluations.items(job.id, query)
     return [
         gr.update(visible=bool(page.total or page.scores)),
-        gr.update(choices=[(name.replace("_", " "), name) for name in page.scores], value=page.score or None),
+        gr.update(choices=[(score_name(name), name) for name in page.scores], value=page.score or None),
         gr.update(choices=[(Items.ALL, ""), *((name, name) for name in page.topics)], value=query.topic),
         page_html(page, query.per_page),
         page.page,

@@ -87,7 +87,8 @@ def wire(studio: Studio, card: ResultCard, run: gr.Dropdown) -> None:
             studio.evaluations.delete(job_id)
             gr.Info(Result.DELETED)
         left = choices(studio, run_id) if run_id else []
-        return [gr.update(choices=left, value=left[0][1] if left else None), gr.update(visible=False)]
+        picker = gr.update(choices=left, value=left[0][1] if left else None)
+        return [picker, gr.update(visible=False)]
 
     card.resume.click(resume, card.evaluation, None, preprocess=False, **SLOW)
     card.evaluation.change(look, card.evaluation, card.filled, preprocess=False, **QUICK)

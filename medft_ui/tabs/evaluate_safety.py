@@ -86,7 +86,9 @@ def wire(studio: Studio, cards: SafetyCards, result: ResultCard, items: ItemsCar
 
     @shown
     def follow(job_id: str | None, pick: str | None) -> list[Any]:
-        is_safety = kind_of(studio, job_id) == "safety"
+        job = found(studio, job_id)
+        # nobody signs probes whose answers are still being written
+        is_safety = job is not None and not job.is_active and kind_of(studio, job_id) == "safety"
         state = state_html(studio.evaluations.probe_review()) if is_safety else ""
         return [gr.update(visible=is_safety and bool(pick)), gr.update(visible=is_safety), state]
 

@@ -74,7 +74,7 @@ def _with_file(named: dict[str, Any]) -> dict[str, Any]:
 
 def build() -> tuple[KindForm, ...]:
     """Lay out the three cards."""
-    with gr.Row(equal_height=True):
+    with gr.Row(equal_height=True, elem_classes="level"):
         return tuple(_card(kind) for kind in KINDS)
 
 

@@ -21,7 +21,7 @@ from core.jobs.job import Job
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
 from medft_ui.events import QUICK
-from medft_ui.export_text import Signed
+from medft_ui.export_text import NoRun, Signed, Zip
 from medft_ui.lazy import Opened, Told
 from medft_ui.tabs import export_merge
 from medft_ui.tabs.export_merge import MergeCard
@@ -34,8 +34,15 @@ HAS_ADAPTER = ("finished", "stopped", "interrupted", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The screen's components."""
+    """The screen's components.
 
+    Args:
+        empty: What stands there before the first run.
+        body: Everything that needs one.
+    """
+
+    empty: gr.HTML
+    body: gr.Column
     run: gr.Dropdown
     make: gr.Button
     making: gr.HTML
@@ -61,32 +68,45 @@ def build(studio: Studio, told: Told, opened: Opened) -> Export:
         gr.HTML(parts.heading(text.Export.TITLE, text.Export.ASIDE))
         run = gr.Dropdown([], label=text.Export.RUN, info=text.Export.RUN_INFO)
         signed = gr.HTML()
-    with gr.Row(equal_height=True):
+        empty = gr.HTML(parts.empty(NoRun.TITLE, NoRun.HINT))
+    with gr.Column(visible=False) as body:
+        ways, merge, card = _ways()
+    export = Export(empty, body, run, *ways, card, signed, merge)
+    _wire(studio, export)
+    _follow(studio, export, told, opened)
+    return export
+
+
+def _ways() -> tuple[tuple[Any, ...], MergeCard, gr.Markdown]:
+    with gr.Row(equal_height=True, elem_classes="level"):
         with gr.Column(elem_classes="card", min_width=320):
             gr.HTML(parts.heading(text.Export.HOME, text.Export.HOME_ASIDE))
-            gr.HTML(parts.facts((name, "", what) for name, what in text.EXPORT_FILES))
+            gr.HTML(_files_html())
+            making = gr.HTML(min_height=8)
             with gr.Row(elem_classes="actions"):
                 make = gr.Button(text.Export.MAKE, variant="primary")
                 download = gr.DownloadButton(text.Export.DOWNLOAD, visible=False)
-            making = gr.HTML(min_height=32)
         with gr.Column(elem_classes="card", min_width=320):
             gr.HTML(parts.heading(text.Export.HUB, text.Export.HUB_ASIDE))
             repository = gr.Textbox(
                 label=text.Export.REPOSITORY, placeholder="user/name", info=text.Export.REPOSITORY_INFO
             )
             private = gr.Checkbox(True, label=text.Export.PRIVATE, info=text.Export.PRIVATE_INFO)
+            pushed = gr.HTML(min_height=8)
             with gr.Row(elem_classes="actions"):
                 push = gr.Button(text.Export.PUSH)
-            pushed = gr.HTML(min_height=32)
     merge = export_merge.build()
     with gr.Column(elem_classes="card"):
         gr.HTML(parts.heading(text.Export.CARD, text.Export.CARD_ASIDE))
         gr.HTML(parts.banner(text.SAFETY))
         card = gr.Markdown(text.Export.CARD_EMPTY, label=text.Export.CARD, elem_classes="modelcard", max_height=560)
-    export = Export(run, make, making, download, repository, private, push, pushed, card, signed, merge)
-    _wire(studio, export)
-    _follow(studio, export, told, opened)
-    return export
+    return (make, making, download, repository, private, push, pushed), merge, card
+
+
+def _files_html() -> str:
+    """What is in the zip, folded: eight files, each with what it is for."""
+    table = parts.table(Zip.COLUMNS, text.EXPORT_FILES, Zip.FILES)
+    return f"{parts.note(Zip.WHAT)}<details><summary>{escape(Zip.FILES)}</summary>{table}</details>"
 
 
 def _wire(studio: Studio, export: Export) -> None:
@@ -121,10 +141,12 @@ def _follow(studio: Studio, export: Export, told: Told, opened: Opened) -> None:
     def show(picked: str | None) -> list[Any]:
         choices = run_choices(studio.list_runs())
         run = picked if any(value == picked for _, value in choices) else next((value for _, value in choices), None)
-        return [gr.update(choices=choices, value=run), card_body(studio, run), signed_html(studio, run)]
+        picker = gr.update(choices=choices, value=run)
+        there = [gr.update(visible=not choices), gr.update(visible=bool(choices))]
+        return [*there, picker, card_body(studio, run), signed_html(studio, run)]
 
     # raw values: what a page holds since before a restart is in no list yet
-    shows = [export.run, export.card, export.signed]
+    shows = [export.empty, export.body, export.run, export.card, export.signed]
     gr.on([*opened, told.lists.change], show, export.run, shows, preprocess=False, **QUICK)
     export_merge.wire(studio, export.merge, export.run, [*opened, told.merging.change])
 

@@ -168,11 +168,14 @@ def test_it_fits_and_axe_finds_nothing_serious(
     page.get_by_label("Open an item of this page").click()
     page.get_by_role("option").first.click()
     expect(page.get_by_role("heading", name="Reference", exact=True)).to_be_visible()
+    greyed = page.locator("input:disabled, textarea:disabled").locator("visible=true")
+    assert greyed.count() == 0, "what is laid out later takes input, too"
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     picture(page, f"evaluate-{name}")
     page.get_by_role("tab", name="Scorecard").click()
     expect(page.get_by_text("Fingerprints (SHA-256)")).to_be_visible()
+    expect(page.get_by_label("What was shown when signing")).to_be_hidden()
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     picture(page, f"scorecard-{name}")

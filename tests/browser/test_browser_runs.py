@@ -57,6 +57,8 @@ def test_runs_are_compared_renamed_noted_and_deleted(
     assert differ.locator("tbody tr td:first-child").all_inner_texts() == ["LoRA rank", "Learning rate"]
     for chart in ("Train loss, smoothed", "Eval loss (held out)"):
         assert curves(page, chart) == ["Small rank", "Lower rate"]
+    page.get_by_label("Minutes").check()
+    expect(page.get_by_role("figure", name="Eval loss").get_by_text("minutes since the start")).to_be_visible()
     page.get_by_label("Name", exact=True).fill("Rank 4")
     page.get_by_role("textbox", name="Note").fill("The weaker one.")
     page.get_by_role("button", name="Save name and note").click()
