@@ -14,8 +14,27 @@ from gradio_client.exceptions import AppError
 
 from core.errors import UploadError
 from medft_ui.dataset_api import uploaded_path
+from tests.ui.conftest import clear, opened, served
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
 from tests.ui.test_ui_graph import ENDPOINTS
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeStudio, str]]:
+    """A studio and where its page is, which the tests share."""
+    with opened(tmp_path_factory.mktemp("api") / "home") as studio, served(studio) as address:
+        yield studio, address
+
+
+@pytest.fixture
+def studio(page: tuple[FakeStudio, str]) -> Iterator[FakeStudio]:
+    yield page[0]
+    clear(page[0])
+
+
+@pytest.fixture
+def address(page: tuple[FakeStudio, str], studio: FakeStudio) -> str:
+    return page[1]
 
 
 @pytest.fixture

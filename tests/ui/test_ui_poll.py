@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -14,6 +14,7 @@ import pytest
 from core.jobs.snapshot import Phase
 from medft_ui import app
 from medft_ui.tabs import monitor
+from tests.ui.conftest import clear, opened
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
 
 CONTROLS: tuple[Any, ...] = ("steps", 0.6, False)
@@ -21,9 +22,22 @@ PICKS: tuple[Any, ...] = ("sample", "sample", monitor.LATEST, None)
 SKIP = gr.skip()
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeStudio, gr.Blocks]]:
+    """A studio and its page, which the tests share."""
+    with opened(tmp_path_factory.mktemp("poll") / "home") as studio:
+        yield studio, app.build_app(studio)
+
+
 @pytest.fixture
-def poll(studio: FakeStudio) -> Callable[..., list[Any]]:
-    demo = app.build_app(studio)
+def studio(page: tuple[FakeStudio, gr.Blocks]) -> Iterator[FakeStudio]:
+    yield page[0]
+    clear(page[0])
+
+
+@pytest.fixture
+def poll(page: tuple[FakeStudio, gr.Blocks], studio: FakeStudio) -> Callable[..., list[Any]]:
+    demo = page[1]
     ticking = next(fn for fn in demo.fns.values() if any(event == "tick" for _, event in fn.targets))
     return lambda seen="", picks=PICKS, controls=CONTROLS: ticking.fn(seen, *controls, *picks)
 

@@ -14,10 +14,10 @@ import pytest
 from core.dataset.changes import history
 from core.dataset.clean import CleanOptions
 from core.dataset.store import Dataset
-from medft_ui.app import build_app
 from medft_ui.data_text import Downloads
 from medft_ui.rows_text import FILTERS
 from medft_ui.rows_text import Rows as Words
+from medft_ui.tabs import data
 from medft_ui.tabs import rows as screen
 from tests.ui.fake_studio import FakeStudio
 
@@ -42,7 +42,8 @@ def made(studio: FakeStudio, tmp_path: Path) -> Dataset:
 @pytest.fixture
 def press(studio: FakeStudio) -> Callable[..., Any]:
     """Calls the handler of a button by its words."""
-    demo = build_app(studio)
+    with gr.Blocks() as demo:
+        data.build(studio)
 
     def pressed(label: str, *values: Any) -> Any:
         button = next(b for b in demo.blocks.values() if isinstance(b, gr.Button) and b.value == label)
