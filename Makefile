@@ -4,7 +4,8 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 # On all cores, one thread a process: libraries that spin on every core slow each other down.
-FAST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m "not (gpu or long or slow or browser or realdata)"
+FAST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
+HALF := not (gpu or long or slow or browser or realdata)
 # Downloads to a slow disk or over a slow line should be waited for, not given up.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --retries 5 --timeout 60
 
@@ -24,14 +25,14 @@ demo: $(VENV)/installed ## the whole way in the terminal: clean, train, judge, a
 # where ARGS leave nothing to run in one of the halves.
 test: $(VENV)/installed-dev browser ## everything but the long and the GPU tests (under 25 minutes on two cores)
 	$(BIN)/python -m core.model.prepare
-	$(FAST) $(ARGS) || test $$? -eq 5
+	$(FAST) -m "$(HALF)" $(ARGS) || test $$? -eq 5
 	$(BIN)/python -m pytest --durations=15 -m "not (gpu or long) and (slow or browser or realdata)" $(ARGS) || test $$? -eq 5
 
 test-long: $(VENV)/installed-dev browser ## walks and series of kills that take minutes each
 	$(BIN)/python -m core.model.prepare
 	$(BIN)/python -m pytest --durations=0 -m "long and not gpu" $(ARGS)
 
-check: $(VENV)/installed-dev lint types fast ## lint, types and the fast tests (about two and a half minutes on two cores)
+check: $(VENV)/installed-dev lint types fast ## lint, types and the fast tests (under 90 seconds on two cores)
 
 lint:
 	$(BIN)/ruff format --check .
@@ -41,7 +42,7 @@ types:
 	$(BIN)/mypy
 
 fast:
-	$(FAST) $(ARGS)
+	$(FAST) -m "$(HALF) and not thorough" $(ARGS)
 
 format: $(VENV)/installed-dev ## put every file into the house form
 	$(BIN)/ruff check --fix .

@@ -49,9 +49,9 @@ function share(event) {
 function draw() {
   const chart = props.value;
   if (!chart || !chart.series) return;
-  if (!window.Plotly) { library().then(draw); return; }
   words.textContent = chart.summary;
   node.setAttribute('aria-label', `${chart.title}. ${chart.summary}`);
+  if (!window.Plotly) { library(node).then(draw); return; }
   node.wholeRange = chart.x_range;
   const first = !node.layout;
   window.Plotly.react(node, traces(chart), layout(chart), { displaylogo: false, responsive: false,

@@ -69,6 +69,7 @@ def test_modules_stay_small(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{path} says nothing about itself"
 
 
+@pytest.mark.thorough
 def test_importing_core_loads_no_heavy_library() -> None:
     modules = [
         module_name(path) for path in SOURCES if module_name(path).startswith("core") and path.name != "__main__.py"
@@ -82,6 +83,7 @@ def test_importing_core_loads_no_heavy_library() -> None:
     assert done.stdout.split() == [], f"importing core loads {done.stdout}"
 
 
+@pytest.mark.thorough
 def test_the_app_loads_no_model_library() -> None:
     code = f"import sys, app, medft_ui.app\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)

@@ -18,6 +18,8 @@ from tests.ui.conftest import clear, opened, served
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
 from tests.ui.test_ui_graph import ENDPOINTS
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeStudio, str]]:

@@ -243,6 +243,7 @@ def pressed(studio: FakeStudio, label: str) -> Callable[..., list[Any]]:
     return next(fn.fn for fn in demo.fns.values() if any(source in buttons for source, _ in fn.targets))  # type: ignore[return-value]
 
 
+@pytest.mark.thorough
 def test_a_data_set_is_deleted_after_a_question_and_another_one_is_shown(studio: FakeStudio, made: Dataset) -> None:
     opened, said = pressed(studio, Delete.DELETE)(made.id)
     assert opened["visible"] and "Notes" in said and "30 rows" in said and made.folder.is_dir()

@@ -260,6 +260,7 @@ def client(address: str) -> Iterator[Client]:
     client.close()
 
 
+@pytest.mark.thorough
 def test_an_evaluation_by_the_api(client: Client, studio: FakeStudio, run: Job, tmp_path: Path) -> None:
     made = client.predict(RUN_ID, "heldout", {"limit": 5}, api_name="/start_evaluation")
     found = client.predict(made["job_id"], api_name="/evaluation_result")
@@ -279,6 +280,7 @@ def test_an_evaluation_by_the_api(client: Client, studio: FakeStudio, run: Job, 
     assert Path(kept).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.thorough
 def test_endpoints_say_what_is_wrong(client: Client, studio: FakeStudio, run: Job) -> None:
     for endpoint, values, says in (
         ("start_evaluation", ["nobody", "heldout", {}], "There is no run"),

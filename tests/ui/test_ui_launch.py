@@ -101,6 +101,7 @@ def test_who_guesses_has_to_wait_longer_and_longer() -> None:
     assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 20, 20, 0, 0]
 
 
+@pytest.mark.thorough
 def test_a_page_with_a_login_lets_nobody_else_in(studio: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
     from medft_ui.app import build_app
     from medft_ui.launch import launch

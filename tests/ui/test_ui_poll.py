@@ -108,6 +108,7 @@ def test_a_poll_takes_ten_milliseconds_at_most(studio: FakeStudio, poll: Callabl
     assert statistics.median(times) <= 0.010
 
 
+@pytest.mark.thorough
 def test_over_http_a_poll_with_nothing_new_is_quick_and_small(studio: FakeStudio, address: str) -> None:
     studio.fake.show(snapshot("running"))
     with httpx.Client(base_url=address) as visitor:

@@ -37,6 +37,7 @@ def with_run(studio: FakeStudio) -> FakeStudio:
     return studio
 
 
+@pytest.mark.thorough
 def test_a_whole_review_by_the_api(studio: FakeStudio, address: str) -> None:
     client = Client(address, verbose=False)
     made = client.predict("", "By API", ITEMS, {"repeats": 0}, api_name="/create_review")

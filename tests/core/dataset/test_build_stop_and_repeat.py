@@ -97,6 +97,7 @@ def build(path: Path, home: Path, benchmark: Path, progress: SilentProgress) -> 
     )
 
 
+@pytest.mark.thorough
 def test_a_stop_is_heard_in_every_phase_and_nothing_is_left(
     upload_path: Path, benchmark_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from core.evaluation.result import ITEMS_FILE, EvaluationResult, read_items
 from core.settings import SAMPLE_DATA
 from tests.core.evaluation.benchmark_runs import Listener, make_job, make_run, write_rows
 
+pytestmark = pytest.mark.thorough
+
 SECRET = "Zanzibarium"  # stands in every question, so that it can be looked for where no question may be
 
 

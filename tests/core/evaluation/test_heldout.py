@@ -29,6 +29,8 @@ from core.records import Message, Record
 from core.settings import Settings
 from tests.core.model.tiny_tokenizer import CHATML, SPECIAL, byte_level
 
+pytestmark = pytest.mark.thorough
+
 ROWS = 30
 LONGEST = 200
 

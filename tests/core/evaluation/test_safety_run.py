@@ -24,6 +24,8 @@ from core.records import Message
 from core.settings import Settings
 from tests.core.inference.tiny_model import save_adapter, save_base
 
+pytestmark = pytest.mark.thorough
+
 SET = read_probes()
 BY_PROMPT = {probe.prompt: probe for probe in SET.probes}
 ALL = len(SET.probes)

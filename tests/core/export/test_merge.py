@@ -18,6 +18,8 @@ from tests.core.evaluation.evaluation_cases import Jobs, write_run
 from tests.core.inference.tiny_model import save_adapter, save_base
 from tests.tiny_model import ListProgress
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:

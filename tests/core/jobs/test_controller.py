@@ -14,6 +14,8 @@ import pytest
 from core.errors import JobError
 from core.jobs.job import read_job
 
+pytestmark = pytest.mark.thorough
+
 
 def test_a_job_runs_to_its_end(bench: Any) -> None:
     controller = bench.controller()

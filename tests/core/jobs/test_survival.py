@@ -22,6 +22,8 @@ from core.jobs import process, worker
 from core.jobs.events import EventReader
 from core.jobs.job import ENDED, Job, read_job, utc_now
 
+pytestmark = pytest.mark.thorough
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 APP = """
     import sys, time

@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 from core.model.plan import plan
 from core.training.run import run_loop
 
+pytestmark = pytest.mark.thorough
+
 KINDS: dict[str, dict[str, Any]] = {
     "rsLoRA": {"rslora": True},
     "DoRA": {"dora": True},

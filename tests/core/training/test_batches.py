@@ -14,6 +14,8 @@ from core.training.packing import best_fit
 from core.training.trainer import LoopParts, batch_loss
 from tests.tiny_model import random_rows
 
+pytestmark = pytest.mark.thorough
+
 # float32 on a CPU: sums in another order differ in the last places.
 TOLERANCE = 1e-5
 

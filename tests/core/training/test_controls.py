@@ -26,6 +26,8 @@ from core.training.trackers import tracker_for
 from core.training.transformers_engine import _quantisation, guard_cpu_quantisation, lora_config
 from tests.tiny_model import ListProgress
 
+pytestmark = pytest.mark.thorough
+
 LLAMA = ModelShape("llama", 4096, 14336, 32, 32, 8, 128, 128256, False, 131072)
 H100 = Device("NVIDIA H100 80GB HBM3", "cuda", 79.2, 78.5, (9, 0), 16, True)
 STATS = DatasetStats(rows=4000, tokens=1_000_000, longest=900, eval_rows=100, eval_tokens=25_000)

@@ -16,6 +16,8 @@ from core.training.checkpoints import checkpoints, is_whole, last_whole_checkpoi
 from core.training.run import Ending, Prepared, run_loop
 from tests.tiny_model import ListProgress
 
+pytestmark = pytest.mark.thorough
+
 
 def planned(prepared: Prepared) -> Plan:
     return plan(prepared.config, prepared.shape, prepared.stats(), prepared.device)

@@ -16,6 +16,8 @@ from core.training.run import run_loop
 from core.training.trackers import missing, only_numbers, tracked
 from tests.tiny_model import ListProgress
 
+pytestmark = pytest.mark.thorough
+
 QUESTION = "What did Mrs Miller take?"
 
 

@@ -17,6 +17,8 @@ from core.training.checkpoints import last_whole_checkpoint, step_of
 from core.training.train import train
 from tests.tiny_model import ListProgress
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

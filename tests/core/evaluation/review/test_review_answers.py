@@ -26,6 +26,8 @@ from core.records import Message, Record
 from core.settings import SAMPLE_DATA, Settings
 from tests.core.inference.tiny_model import save_adapter, save_base
 
+pytestmark = pytest.mark.thorough
+
 
 class Parrot:
     """Answers with what it was asked."""
