@@ -3,7 +3,7 @@
     lay_out(tab, lambda opened: help.build())
 
 Gradio 6.31 builds its whole tree of components twice before anything is seen, comparing every component with every event,
-and then searches the tree at each update (docs/decisions/021): what a page holds from the start is paid for by everybody
+and then searches the tree at each update (docs/decisions/026): what a page holds from the start is paid for by everybody
 at every visit. So only what the poll draws on stands from the start. It does not know: which screens there are.
 """
 
