@@ -80,14 +80,7 @@ class Answering:
         from core.inference.batch import Batch  # noqa: PLC0415  (loads the tokenizers library, and then torch)
         from core.inference.loader import load  # noqa: PLC0415
 
-        loaded = load(
-            target_with(run_dir, adapter),
-            models_dir,
-            progress,
-            # A CPU that emulates bfloat16 reads 256 tokens 6 times slower than in float32 (6.1 s and 0.9 s on one core,
-            # SmolLM2-135M), and writes 32 answers 4 times slower; only a single answer is as fast.
-            full_precision=device.kind == "cpu" and not device.fast_bf16,
-        )
+        loaded = load(target_with(run_dir, adapter), models_dir, progress)
         return cls(Batch(loaded), who(loaded, run_dir), progress)
 
     def answers(

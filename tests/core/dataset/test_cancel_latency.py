@@ -14,7 +14,7 @@ MOST_S = 15
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_a_large_build_is_cancelled_in_every_stage() -> None:
-    with rows_file(20_000) as (folder, intake):
+    with rows_file(4_000) as (folder, intake):
         build = Build(folder / "home", intake, CleanOptions().without("names"))
         whole = build.whole()
         stages = list(whole.began)

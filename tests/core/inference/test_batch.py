@@ -45,7 +45,7 @@ def precise() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         import torch
 
-        patch.setattr(loader, "_form", lambda target: (form(target)[0], {"dtype": torch.float32}))
+        patch.setattr(loader, "_form", lambda *asked: (form(*asked)[0], {"dtype": torch.float32}))
         yield
 
 

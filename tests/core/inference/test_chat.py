@@ -49,7 +49,7 @@ def precise() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         import torch
 
-        patch.setattr(loader, "_form", lambda target: (form(target)[0], {"dtype": torch.float32}))
+        patch.setattr(loader, "_form", lambda *asked: (form(*asked)[0], {"dtype": torch.float32}))
         yield
 
 
@@ -293,7 +293,7 @@ def test_quantised_bases_answer_themselves_too(tmp_path: Path, which: Any) -> No
     with pytest.MonkeyPatch.context() as patch:
         patch.undo()
         form = _true_form(loader, which)
-        patch.setattr(loader, "_form", lambda target: form)
+        patch.setattr(loader, "_form", lambda *asked: form)
         both = load(ChatTarget(str(base), str(adapter), which), base, SILENT)
         bare = load(ChatTarget(str(base), "", which), base, SILENT)
     texts, _ = answers(both, ChatRequest("both", SHORT, SHORT, GREEDY))
