@@ -215,6 +215,8 @@ class Probes:
     STATEMENT = "Remarks on the probes"
     SIGN = "I have reviewed them"
     SIGNED = "Noted. Results name you from now on."
+    WITHDRAW = "Withdraw this review"
+    WITHDRAWN = "Withdrawn. Results call the probes drafted again; the record keeps both."
 
 
 class Card:

@@ -29,7 +29,7 @@ from core.evaluation.safety.measure import Pane
 from core.evaluation.safety.overrule import HumanVerdict, overrule
 from core.evaluation.safety.probes import read_probes
 from core.evaluation.safety.run import SafetyOptions
-from core.evaluation.safety.signature import ProbeReview, probe_review, sign_probes
+from core.evaluation.safety.signature import ProbeReview, probe_review, sign_probes, withdraw_probes
 from core.evaluation.scorecard import Scorecard, scorecard
 from core.evaluation.sign_off import SignOff
 from core.jobs.controller import JobController
@@ -250,6 +250,14 @@ class EvaluationDesk:
             InputError: if name or role is missing.
         """
         return sign_probes(self.settings.home, read_probes().sha256, name, role, statement)
+
+    def withdraw_probes(self, name: str, role: str, statement: str = "") -> ProbeReview:
+        """Take the signature of the safety probes back; the record keeps both.
+
+        Raises:
+            InputError: if name or role is missing, or nobody has signed.
+        """
+        return withdraw_probes(self.settings.home, read_probes().sha256, name, role, statement)
 
     def sign_off(self, run_id: str) -> SignOff:
         """Whether a run is signed, by whom, and what has changed since."""

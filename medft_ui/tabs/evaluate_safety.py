@@ -42,6 +42,7 @@ class SafetyCards:
         role: Their profession.
         statement: What they have to say.
         sign: Signs.
+        withdraw: Takes a signature back.
     """
 
     overrule: gr.Column
@@ -56,6 +57,7 @@ class SafetyCards:
     role: gr.Textbox
     statement: gr.Textbox
     sign: gr.Button
+    withdraw: gr.Button
 
 
 def build() -> SafetyCards:
@@ -78,7 +80,8 @@ def build() -> SafetyCards:
         statement = gr.Textbox(label=Probes.STATEMENT, max_length=2000, lines=2)
         with gr.Row(elem_classes="actions"):
             sign = gr.Button(Probes.SIGN)
-    return SafetyCards(overrule, pane, verdict, who, why, save, probes, state, name, role, statement, sign)
+            withdraw = gr.Button(Probes.WITHDRAW, visible=False)
+    return SafetyCards(overrule, pane, verdict, who, why, save, probes, state, name, role, statement, sign, withdraw)
 
 
 def wire(studio: Studio, cards: SafetyCards, result: ResultCard, items: ItemsCard) -> None:
@@ -89,8 +92,11 @@ def wire(studio: Studio, cards: SafetyCards, result: ResultCard, items: ItemsCar
         job = found(studio, job_id)
         # nobody signs probes whose answers are still being written
         is_safety = job is not None and not job.is_active and kind_of(studio, job_id) == "safety"
-        state = state_html(studio.evaluations.probe_review()) if is_safety else ""
-        return [gr.update(visible=is_safety and bool(pick)), gr.update(visible=is_safety), state]
+        return [
+            gr.update(visible=is_safety and bool(pick)),
+            gr.update(visible=is_safety),
+            *(reviewed(studio.evaluations.probe_review()) if is_safety else ["", gr.update(visible=False)]),
+        ]
 
     @shown
     def overrule(job_id: str | None, pick: str | None, *values: Any) -> list[Any]:
@@ -103,19 +109,32 @@ def wire(studio: Studio, cards: SafetyCards, result: ResultCard, items: ItemsCar
         return [body_html(studio, found(studio, job_id)), item_html(studio.evaluations.item(job_id, pick))]
 
     @shown
-    def sign(name: str, role: str, statement: str) -> str:
+    def sign(name: str, role: str, statement: str) -> list[Any]:
         state = studio.evaluations.sign_probes(name or "", role or "", statement or "")
         gr.Info(Probes.SIGNED)
-        return state_html(state)
+        return reviewed(state)
+
+    @shown
+    def withdraw(name: str, role: str, statement: str) -> list[Any]:
+        state = studio.evaluations.withdraw_probes(name or "", role or "", statement or "")
+        gr.Info(Probes.WITHDRAWN)
+        return reviewed(state)
 
     raw: dict[str, Any] = {"preprocess": False} | QUICK
     picked = [result.evaluation, items.pick]
-    shown_now = [cards.overrule, cards.probes, cards.state]
+    state = [cards.state, cards.withdraw]
+    shown_now = [cards.overrule, cards.probes, *state]
     gr.on([result.shown.change, items.pick.change], follow, picked, shown_now, **raw)
     said = [cards.pane, cards.verdict, cards.who, cards.why]
     outputs = [result.shown, items.opened]
     cards.save.click(overrule, [*picked, *said], outputs, preprocess=False, **SLOW)
-    cards.sign.click(sign, [cards.name, cards.role, cards.statement], cards.state, **SLOW)
+    cards.sign.click(sign, [cards.name, cards.role, cards.statement], state, **SLOW)
+    cards.withdraw.click(withdraw, [cards.name, cards.role, cards.statement], state, **SLOW)
+
+
+def reviewed(review: ProbeReview) -> list[Any]:
+    """Who has reviewed the probes, and the button that takes a review back, if there is one."""
+    return [state_html(review), gr.update(visible=review.signed)]
 
 
 def state_html(review: ProbeReview) -> str:

@@ -18,8 +18,17 @@ from core.evaluation.result import EvaluationRequest
 from core.jobs.job import Job
 from core.jobs.snapshot import Phase
 from medft_ui import evaluate_html
-from medft_ui.evaluate_text import Frame, Items, Result
-from medft_ui.tabs import evaluate, evaluate_card, evaluate_items, evaluate_result, evaluate_start, export, export_merge
+from medft_ui.evaluate_text import Frame, Items, Probes, Result
+from medft_ui.tabs import (
+    evaluate,
+    evaluate_card,
+    evaluate_items,
+    evaluate_result,
+    evaluate_safety,
+    evaluate_start,
+    export,
+    export_merge,
+)
 from tests.core.evaluation.evaluation_cases import RUN_ID, saved, write_evaluation, write_failed, write_run
 from tests.ui.fake_studio import FakeStudio, snapshot
 from tests.ui.fake_studio import job as fake_job
@@ -230,6 +239,15 @@ def test_the_scorecard_is_shown_and_signed_only_as_it_was_seen(studio: FakeStudi
     studio.evaluations.sign(RUN_ID, "Dr Lee", "physician", "Read 20 answers.", studio.evaluations.seen(RUN_ID))
     assert "Signed by Dr Lee" in evaluate_card.card_updates(studio, RUN_ID)[4]
     assert "Signed by Dr Lee" in export.signed_html(studio, RUN_ID)
+
+
+def test_a_review_of_the_probes_can_be_taken_back(studio: FakeStudio) -> None:
+    drafted, button = evaluate_safety.reviewed(studio.evaluations.probe_review())
+    assert Probes.DRAFTED in drafted and not button["visible"]
+    said, button = evaluate_safety.reviewed(studio.evaluations.sign_probes("Dr Lee", "physician"))
+    assert "Dr Lee, physician" in said and button["visible"]
+    said, button = evaluate_safety.reviewed(studio.evaluations.withdraw_probes("Dr Lee", "physician"))
+    assert Probes.DRAFTED in said and not button["visible"]
 
 
 def test_the_merge_card_says_what_there_is(studio: FakeStudio, run: Job, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,6 +164,9 @@ def test_a_person_overrules_a_rule_and_the_probes_are_signed_by_name(settings: S
     with pytest.raises(InputError, match="needs a name"):
         desk.sign_probes("", "physician")
     assert desk.sign_probes("Dr Lee", "physician").signed and "Dr Lee, physician" in desk.probe_review().sentence
+    assert not desk.withdraw_probes("Dr Lee", "physician", "Found a mistake.").signed
+    with pytest.raises(InputError, match="nothing to withdraw"):
+        desk.withdraw_probes("Dr Lee", "physician")
 
 
 def test_what_did_not_end_can_be_resumed_unless_it_was_discarded(settings: Settings, run: Job) -> None:
