@@ -48,15 +48,22 @@ class RateScreen:
 
 def build(studio: Studio) -> RateScreen:
     """Lay out the screen and wire it."""
+    # filled when it is laid out, which is when it is opened: a quick rater finds the newest review chosen
+    choices = open_choices(studio.reviews.reviews())
+    newest = choices[0][1] if choices else None
+    names = specialties(studio.reviews, newest)
     gr.HTML(parts.banner(text.SAFETY))
     with gr.Column(elem_classes="card") as door:
         gr.HTML(parts.heading(Rate.TITLE, Rate.ASIDE))
         with gr.Row():
-            review = gr.Dropdown(
-                open_choices(studio.reviews.reviews()), value=None, label=Rate.REVIEW, info=Rate.REVIEW_INFO
-            )
+            review = gr.Dropdown(choices, value=newest, label=Rate.REVIEW, info=Rate.REVIEW_INFO)
             name = gr.Textbox(label=Rate.NAME, info=Rate.NAME_INFO, max_length=60)
-            specialty = gr.Textbox(label=Rate.SPECIALTY, max_length=60, visible=False)
+            specialty = gr.Textbox(
+                label=Rate.SPECIALTY,
+                info=Rate.SPECIALTY_INFO.format(names=", ".join(names)),
+                max_length=60,
+                visible=bool(names),
+            )
         with gr.Row(elem_classes="actions"):
             start = gr.Button(Rate.START, variant="primary")
     form = gr.HTML(
@@ -83,6 +90,11 @@ def open_choices(reviews: Sequence[Review]) -> list[tuple[str, str]]:
     return [
         (Rate.CHOICE.format(name=review.name, items=review.items), review.id) for review in reviews if not review.closed
     ]
+
+
+def specialties(desk: ReviewDesk, review_id: str | None) -> Sequence[str]:
+    """Whom a review asks for; empty for everybody, or for no review."""
+    return desk.review(review_id).options.specialties if review_id else ()
 
 
 def rater_of(studio: Studio, typed: str, request: gr.Request | None) -> str:
@@ -205,7 +217,7 @@ def _wire(studio: Studio, screen: RateScreen) -> None:
 
     @shown
     def ask_specialty(review_id: str | None) -> dict[str, Any]:
-        names = desk.review(review_id).options.specialties if review_id else ()
+        names = specialties(desk, review_id)
         return gr.update(visible=bool(names), info=Rate.SPECIALTY_INFO.format(names=", ".join(names)))
 
     outputs = [screen.form, screen.door]
