@@ -67,7 +67,7 @@ function layout(chart) {
 
 function draw() {
   const charts = props.value || [];
-  if (charts.length && !window.Plotly) { library(node).then(draw); return; }
+  if (charts.length && !window.Plotly) { node.waits ??= library(node).then(draw); return; }
   const now = JSON.stringify(charts);
   if (now !== titles) { lay(charts); titles = now; }
   node.querySelectorAll('.plot').forEach((plot, at) => {

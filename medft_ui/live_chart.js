@@ -51,7 +51,7 @@ function draw() {
   if (!chart || !chart.series) return;
   words.textContent = chart.summary;
   node.setAttribute('aria-label', `${chart.title}. ${chart.summary}`);
-  if (!window.Plotly) { library(node).then(draw); return; }
+  if (!window.Plotly) { node.waits ??= library(node).then(draw); return; }
   node.wholeRange = chart.x_range;
   const first = !node.layout;
   window.Plotly.react(node, traces(chart), layout(chart), { displaylogo: false, responsive: false,

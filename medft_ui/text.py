@@ -319,42 +319,6 @@ CHOICES = {
 }
 
 
-class Export:
-    """The screen that takes the adapter home."""
-
-    TITLE = "Which run do you want to take home?"
-    ASIDE = "not reviewed, until a named professional signs"
-    RUN = "Run"
-    RUN_INFO = "Finished and paused runs."
-    HOME = "The adapter as a zip"
-    HOME_ASIDE = "opens with PEFT, Unsloth, TGI and vLLM"
-    MAKE = "Prepare the zip"
-    DOWNLOAD = "Download"
-    DOWNLOAD_FILE = "Download {name} ({size})"
-    HUB = "Push to the Hugging Face Hub"
-    HUB_ASIDE = "with the token in HF_TOKEN or the Hub's login; it is never stored here"
-    REPOSITORY = "Repository"
-    REPOSITORY_INFO = "As user/name; it is made if it does not exist."
-    PRIVATE = "Private"
-    PRIVATE_INFO = "Only you can see it. Make it public later, on the Hub, when it has been reviewed."
-    PUSH = "Push"
-    CARD = "Model card"
-    CARD_ASIDE = "goes with the adapter"
-    CARD_EMPTY = "Train a run first: its card appears here."
-
-
-EXPORT_FILES = (
-    ("adapter_model.safetensors", "the trained weights"),
-    ("adapter_config.json", "which base model, rank, layers"),
-    ("tokenizer.json", "the tokenizer, with tokenizer_config.json"),
-    ("special_tokens_map.json", "for older loaders"),
-    ("chat_template.jinja", "how questions are put to it"),
-    ("README.md", "the model card"),
-    ("audit.json", "data, settings, results and hashes"),
-    ("scorecard.html", "what was measured, with scorecard.md and scorecard.json"),
-)
-
-
 class Data:
     """The screen that turns a file into a data set."""
 

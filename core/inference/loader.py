@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import ModelError, ResourceError
 from core.inference.adapter import Adapter, attach
 from core.inference.messages import ChatTarget
-from core.model.device import find_device
+from core.model.device import Device, find_device
 from core.model.resolve import ResolvedModel, resolve
 from core.model.template import Template
 from core.progress import Choice, Progress
 
+Precision = Literal["auto", "float32", "half"]
 # While this phase lasts, its total is the memory that the weights will take, in GiB.
 LOADING = "loading the base model"
+# float32 takes twice the files' bytes; of the memory, this share may go to weights.
+FLOAT32_FACTOR, FLOAT32_SHARE = 2.0, 0.5
 # Share of the bfloat16 files' size that quantised weights take; embeddings and norms stay as they are.
 QUANTISED_SHARE = {"none": 1.0, "int8": 0.6, "nf4": 0.35}
 
@@ -29,6 +32,11 @@ def expected_gib(folder: Path, quantisation: str) -> float:
     """About how much memory a base's weights take, from the size of its files."""
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return size / 1024**3 * QUANTISED_SHARE[quantisation]
+
+
+def fits_in_float32(folder: Path, device: Device) -> bool:
+    """Whether the memory holds a base's weights in float32."""
+    return FLOAT32_FACTOR * expected_gib(folder, "none") <= FLOAT32_SHARE * device.free_gib
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +69,15 @@ class Loaded:
         return self.model.get_input_embeddings().weight.device
 
 
-def load(target: ChatTarget, models_dir: Path, progress: Progress, *, full_precision: bool = False) -> Loaded:
+def load(target: ChatTarget, models_dir: Path, progress: Progress, *, precision: Precision = "auto") -> Loaded:
     """Load a base and, if the target names one, its adapter.
 
     Args:
         target: What to load.
         models_dir: Where base models are kept.
         progress: Told of each phase.
-        full_precision: float32 where the weights are not quantised, for measuring rather than for speed.
+        precision: Of weights that are not quantised. ``float32`` for measuring; ``half``; ``auto`` for answering: half, but
+            float32 on a CPU that only emulates bfloat16, where the memory allows.
 
     Raises:
         ModelError: if the base or the adapter cannot be used, or do not belong together.
@@ -76,11 +85,8 @@ def load(target: ChatTarget, models_dir: Path, progress: Progress, *, full_preci
     """
     resolved = resolve(target.model, models_dir, progress)
     template = Template.from_folder(resolved.folder)
-    size_gib = expected_gib(resolved.folder, target.quantisation)
-    form, options = _form(target, size_gib)
-    if full_precision and target.quantisation == "none":
-        form, options = _in_full(form, options)
-    progress.phase(LOADING, 0, size_gib)
+    form, options = _form(target, resolved.folder, precision)
+    progress.phase(LOADING, 0, expected_gib(resolved.folder, target.quantisation))
     base = _load_base(resolved.folder, options)
     stop_ids, context = _stop_ids(base, template), _context_tokens(base)
     return _with_adapter(
@@ -113,8 +119,8 @@ def _with_adapter(loaded: Loaded, base: Any, target: ChatTarget, progress: Progr
     return replace(loaded, model=model, adapter=adapter, target=target)
 
 
-def _form(target: ChatTarget, size_gib: float) -> tuple[Choice[str], dict[str, Any]]:
-    """Number format of the weights (``size_gib`` in half precision) and how to load them, with the reason."""
+def _form(target: ChatTarget, folder: Path, precision: Precision) -> tuple[Choice[str], dict[str, Any]]:
+    """Number format of the weights and how to load them, with the reason."""
     import torch  # noqa: PLC0415
     from transformers import BitsAndBytesConfig  # noqa: PLC0415
 
@@ -136,21 +142,16 @@ def _form(target: ChatTarget, size_gib: float) -> tuple[Choice[str], dict[str, A
         return Choice(
             f"{device.name}, int8", "The run trained on 8-bit weights, so the adapter knows them like this."
         ), options
-    if not on_gpu and not device.fast_bf16 and 2 * size_gib < device.free_gib:
+    full = options | {"dtype": torch.float32}
+    if precision == "float32":
+        why = "Half precision rounds so much that the likelihoods of answers tie, and depend on their neighbours in a batch."
+        return Choice(f"{device.name}, float32", why), full
+    if precision == "auto" and not on_gpu and not device.fast_bf16 and fits_in_float32(folder, device):
         # SmolLM2-135M on one such core: 256 prompt tokens 6.1 s in bfloat16, 0.9 s in float32; one new token alike
         why = "This CPU only emulates bfloat16, which reads a question several times more slowly than float32."
-        return Choice(f"{device.name}, float32", why), options | {"dtype": torch.float32}
+        return Choice(f"{device.name}, float32", why), full
     why = "Half of float32's memory to read for each token, which is what limits the speed of answers."
     return Choice(f"{device.name}, {name}", why), options
-
-
-def _in_full(form: Choice[str], options: dict[str, Any]) -> tuple[Choice[str], dict[str, Any]]:
-    import torch  # noqa: PLC0415
-
-    why = (
-        "Half precision rounds so much that the likelihoods of answers tie, and depend on their neighbours in a batch."
-    )
-    return Choice(f"{form.value.rpartition(', ')[0]}, float32", why), options | {"dtype": torch.float32}
 
 
 def _load_base(folder: Path, options: dict[str, Any]) -> Any:

@@ -21,7 +21,8 @@ from core.jobs.job import Job
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
 from medft_ui.events import QUICK
-from medft_ui.export_text import NoRun, Signed, Zip
+from medft_ui.export_text import EXPORT_FILES, NoRun, Signed, Zip
+from medft_ui.export_text import Export as Words
 from medft_ui.lazy import Opened, Told
 from medft_ui.tabs import export_merge
 from medft_ui.tabs.export_merge import MergeCard
@@ -65,8 +66,8 @@ def build(studio: Studio, told: Told, opened: Opened) -> Export:
         opened: When its tab is opened.
     """
     with gr.Column(elem_classes="card"):
-        gr.HTML(parts.heading(text.Export.TITLE, text.Export.ASIDE))
-        run = gr.Dropdown([], label=text.Export.RUN, info=text.Export.RUN_INFO)
+        gr.HTML(parts.heading(Words.TITLE, Words.ASIDE))
+        run = gr.Dropdown([], label=Words.RUN, info=Words.RUN_INFO)
         signed = gr.HTML()
         empty = gr.HTML(parts.empty(NoRun.TITLE, NoRun.HINT))
     with gr.Column(visible=False) as body:
@@ -80,32 +81,30 @@ def build(studio: Studio, told: Told, opened: Opened) -> Export:
 def _ways() -> tuple[tuple[Any, ...], MergeCard, gr.Markdown]:
     with gr.Row(equal_height=True, elem_classes="level"):
         with gr.Column(elem_classes="card", min_width=320):
-            gr.HTML(parts.heading(text.Export.HOME, text.Export.HOME_ASIDE))
+            gr.HTML(parts.heading(Words.HOME, Words.HOME_ASIDE))
             gr.HTML(_files_html())
             making = gr.HTML(min_height=8)
             with gr.Row(elem_classes="actions"):
-                make = gr.Button(text.Export.MAKE, variant="primary")
-                download = gr.DownloadButton(text.Export.DOWNLOAD, visible=False)
+                make = gr.Button(Words.MAKE, variant="primary")
+                download = gr.DownloadButton(Words.DOWNLOAD, visible=False)
         with gr.Column(elem_classes="card", min_width=320):
-            gr.HTML(parts.heading(text.Export.HUB, text.Export.HUB_ASIDE))
-            repository = gr.Textbox(
-                label=text.Export.REPOSITORY, placeholder="user/name", info=text.Export.REPOSITORY_INFO
-            )
-            private = gr.Checkbox(True, label=text.Export.PRIVATE, info=text.Export.PRIVATE_INFO)
+            gr.HTML(parts.heading(Words.HUB, Words.HUB_ASIDE))
+            repository = gr.Textbox(label=Words.REPOSITORY, placeholder="user/name", info=Words.REPOSITORY_INFO)
+            private = gr.Checkbox(True, label=Words.PRIVATE, info=Words.PRIVATE_INFO)
             pushed = gr.HTML(min_height=8)
             with gr.Row(elem_classes="actions"):
-                push = gr.Button(text.Export.PUSH)
+                push = gr.Button(Words.PUSH)
     merge = export_merge.build()
     with gr.Column(elem_classes="card"):
-        gr.HTML(parts.heading(text.Export.CARD, text.Export.CARD_ASIDE))
+        gr.HTML(parts.heading(Words.CARD, Words.CARD_ASIDE))
         gr.HTML(parts.banner(text.SAFETY))
-        card = gr.Markdown(text.Export.CARD_EMPTY, label=text.Export.CARD, elem_classes="modelcard", max_height=560)
+        card = gr.Markdown(Words.CARD_EMPTY, label=Words.CARD, elem_classes="modelcard", max_height=560)
     return (make, making, download, repository, private, push, pushed), merge, card
 
 
 def _files_html() -> str:
     """What is in the zip, folded: eight files, each with what it is for."""
-    table = parts.table(Zip.COLUMNS, text.EXPORT_FILES, Zip.FILES)
+    table = parts.table(Zip.COLUMNS, EXPORT_FILES, Zip.FILES)
     return f"{parts.note(Zip.WHAT)}<details><summary>{escape(Zip.FILES)}</summary>{table}</details>"
 
 
@@ -114,9 +113,7 @@ def _wire(studio: Studio, export: Export) -> None:
     def make_zip(run: str | None) -> dict[str, Any]:
         path = zip_for_download(studio, _chosen(run))
         size = f"{path.stat().st_size / 1e6:,.1f} MB"
-        return gr.update(
-            value=str(path), label=text.Export.DOWNLOAD_FILE.format(name=path.name, size=size), visible=True
-        )
+        return gr.update(value=str(path), label=Words.DOWNLOAD_FILE.format(name=path.name, size=size), visible=True)
 
     @shown
     def push_adapter(run: str | None, repository: str, private: bool) -> str:
@@ -159,7 +156,7 @@ def run_choices(runs: Sequence[Job]) -> list[tuple[str, str]]:
 def card_body(studio: Studio, run: str | None) -> str:
     """The model card as people read it: without the fields in front that only the Hub reads."""
     if not run:
-        return text.Export.CARD_EMPTY
+        return Words.CARD_EMPTY
     card = studio.model_card(run)
     if not card.startswith("---\n"):
         return card

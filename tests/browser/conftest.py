@@ -18,6 +18,9 @@ __all__ = ["address", "studio"]
 
 # a busy machine may take its time; a page that never shows it still fails
 expect.set_options(timeout=20_000)
+# One look of each screen is always taken, the others by make test-long.
+LOOKS = [("light", 1440, False), pytest.param("dark", 1440, True, marks=pytest.mark.long), ("phone", 390, True)]
+LOOKED_AT = pytest.mark.parametrize(("name", "width", "dark"), LOOKS)
 OUTPUT = Path(__file__).resolve().parents[2] / "test-output"
 
 

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import open_tab
+from tests.browser.conftest import open_tab, serious
 from tests.core.inference.test_target import make_adapter
 from tests.ui.fake_chat import DIGEST
 from tests.ui.fake_studio import FakeStudio, snapshot
@@ -45,13 +44,6 @@ def press(page: Page, button: str) -> None:
     """Press a button by keyboard."""
     page.get_by_role("button", name=button, exact=True).focus()
     page.keyboard.press("Enter")
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in found if each["impact"] in ("serious", "critical")
-    ]
 
 
 def questions(studio: FakeStudio) -> list[list[str]]:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from core.jobs.job import Job
 from core.jobs.snapshot import Phase, Snapshot
-from tests.browser.conftest import open_tab, serious
+from tests.browser.conftest import LOOKED_AT, open_tab, serious
 from tests.core.evaluation.evaluation_cases import RUN_ID, write_evaluation, write_failed, write_run
 from tests.ui.fake_studio import FakeStudio, snapshot
 
@@ -147,10 +147,7 @@ def test_a_failed_one_says_why_and_an_old_one_is_deleted(
     assert ("delete", "failed") in studio.fake.asked
 
 
-@pytest.mark.parametrize(
-    ("name", "width", "dark"),
-    [("light", 1440, False), pytest.param("dark", 1440, True, marks=pytest.mark.long), ("phone", 390, True)],
-)
+@LOOKED_AT
 def test_it_fits_and_axe_finds_nothing_serious(
     studio: FakeStudio,
     run: Job,

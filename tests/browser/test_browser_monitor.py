@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from medft_ui.app import build_app
 from medft_ui.launch import launch
+from tests.browser.conftest import LOOKED_AT
 from tests.ui.conftest import free_port
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
 
@@ -123,10 +124,7 @@ def test_stop_asks_before_it_discards(studio: FakeStudio, open_page: Callable[..
     assert studio.fake.asked == [("stop", studio.fake.now.job.id, False)]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(
-    ("name", "width", "dark"),
-    [("light", 1440, False), pytest.param("dark", 1440, True, marks=pytest.mark.long), ("phone", 390, True)],
-)
+@LOOKED_AT
 def test_states_look_right(
     studio: FakeStudio,
     open_page: Callable[..., Page],

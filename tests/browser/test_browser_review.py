@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from core.evaluation.review.items import ReviewItem, ReviewOptions
-from tests.browser.conftest import open_tab
+from tests.browser.conftest import open_tab, serious
 from tests.ui.fake_studio import FakeStudio
 
 pytestmark = pytest.mark.browser
@@ -62,14 +61,6 @@ def rate_by_keys(page: Page, position: int) -> None:
     for key in ("ArrowDown", "1", "3", "1"):
         page.keyboard.press(key)
     page.keyboard.press("Space")
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds that is serious or worse, on the whole page."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in found if each["impact"] in ("serious", "critical")
-    ]
 
 
 def test_a_session_by_keyboard_only(

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from core.config import QUICK_DEMO
 from core.settings import Settings
 from core.studio import Studio
-from tests.browser.conftest import open_tab, serious
+from tests.browser.conftest import LOOKED_AT, open_tab, serious
 from tests.ui.past_runs import write_past_run
 
 pytestmark = pytest.mark.browser
@@ -89,9 +89,7 @@ def test_what_another_window_deletes_is_told_here(studio: Studio, open_page: Cal
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("name", "width", "dark"), [("light", 1440, False), ("dark", 1440, True), ("phone", 390, True)]
-)
+@LOOKED_AT
 def test_it_fits_and_axe_finds_nothing_serious(
     studio: Studio,
     open_page: Callable[..., Page],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import open_tab
+from tests.browser.conftest import LOOKED_AT, open_tab, serious
 from tests.ui.fake_studio import FakeStudio, snapshot
 
 pytestmark = pytest.mark.browser
@@ -157,10 +157,14 @@ def test_export_gives_the_zip(studio: FakeStudio, open_page: Callable[..., Page]
     assert studio.pushed == [(studio.fake.now.job.id, "me/mine", True)]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(
-    ("name", "width", "dark"),
-    [("light", 1440, False), pytest.param("dark", 1440, True, marks=pytest.mark.long), ("phone", 390, True)],
-)
+def open_screen(page: Page, name: str) -> None:
+    """Open a tab, and wait until its screen is laid out and has come to rest."""
+    open_tab(page, name)
+    expect(page.locator(".card").locator("visible=true").first).to_be_visible()
+    page.wait_for_timeout(700)
+
+
+@LOOKED_AT
 def test_every_screen_fits(
     studio: FakeStudio,
     open_page: Callable[..., Page],
@@ -172,8 +176,7 @@ def test_every_screen_fits(
     studio.fake.show(snapshot("finished", 200))
     page = open_page(width=width, dark=dark)
     for tab in ("Data", "Train", "Chat", "Export", "Help"):
-        open_tab(page, tab)
-        page.wait_for_timeout(700)
+        open_screen(page, tab)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{tab} sticks out sideways"
         picture(page, f"{tab.lower()}-{name}")
 
@@ -189,16 +192,8 @@ def test_seven_tabs_of_a_browser_stay_usable(studio: FakeStudio, open_page: Call
 
 @pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.long)], ids=["light", "dark"])
 def test_axe_finds_nothing_serious(studio: FakeStudio, open_page: Callable[..., Page], dark: bool) -> None:
-    """What axe calls serious or worse is a fault."""
-    from axe_playwright_python.sync_playwright import Axe
-
     studio.fake.show(snapshot("finished", 200))
     page = open_page(dark=dark)
-    found = {}
     for tab in ("Data", "Train", "Monitor", "Chat", "Export", "Help"):
-        open_tab(page, tab)
-        page.wait_for_timeout(600)
-        for violation in Axe().run(page).response["violations"]:
-            if violation["impact"] in ("serious", "critical"):
-                found[f"{tab}: {violation['id']}"] = [node["html"][:160] for node in violation["nodes"]][:3]
-    assert found == {}
+        open_screen(page, tab)
+        assert serious(page) == [], tab

@@ -22,15 +22,11 @@ from core.evaluation.benchmark.harness import Asked
 from core.evaluation.benchmark.options import BenchmarkOptions
 from core.evaluation.result import EvaluationRequest, EvaluationResult, Measure
 from core.jobs.job import read_job, utc_now
-from core.model.device import GIB, Device, find_device
+from core.model.device import find_device
 from core.model.resolve import resolve
 from core.progress import Progress
 from core.settings import Settings
 from core.training.train import limit_threads
-
-# float32 takes twice the files' bytes; of the memory, this share may go to weights.
-FLOAT32_FACTOR = 2.0
-WEIGHTS_SHARE = 0.5
 
 
 def run(job_dir: Path, request: EvaluationRequest, progress: Progress) -> EvaluationResult | None:
@@ -98,20 +94,14 @@ def _open(
     """Load base and adapter; returns them, and who they are."""
     device = find_device()
     limit_threads(device)
-    from core.inference.loader import load  # noqa: PLC0415  (loads the tokenizers library, and then torch)
+    from core.inference.loader import fits_in_float32, load  # noqa: PLC0415  (loads the tokenizers library, and then torch)
 
     target = target_with(run_dir, options.adapter)
     resolved = resolve(target.model, models_dir, progress)
-    full = options.precision == "float32" or (options.precision == "auto" and _fits(resolved.folder, device))
-    loaded = load(target, models_dir, progress, full_precision=full)
+    measuring = options.precision == "auto" and fits_in_float32(resolved.folder, device)
+    loaded = load(target, models_dir, progress, precision="float32" if measuring else options.precision)
     progress.choice("number format", loaded.form)
     return loaded, who(loaded, run_dir)
-
-
-def _fits(folder: Path, device: Device) -> bool:
-    """Whether the memory holds the weights in float32."""
-    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    return FLOAT32_FACTOR * size <= WEIGHTS_SHARE * device.free_gib * GIB
 
 
 def _result(
