@@ -167,6 +167,7 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
             *monitor.updates(studio, snapshot, view),
             *chat.updates(studio, newest),
             lists,
+            lists,
             *evaluate.updates(newest),
             *export_merge.updates(newest),
             made,

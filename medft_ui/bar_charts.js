@@ -67,9 +67,9 @@ function layout(chart) {
 
 function draw() {
   const charts = props.value || [];
-  if (charts.length && !window.Plotly) { node.waits ??= library(node).then(draw); return; }
   const now = JSON.stringify(charts);
   if (now !== titles) { lay(charts); titles = now; }
+  if (charts.length && !window.Plotly) { node.waits ??= library(node).then(draw); return; }
   node.querySelectorAll('.plot').forEach((plot, at) => {
     const chart = charts[at];
     const traces = chart.series.map((series) => ({

@@ -12,6 +12,8 @@ from typing import Any
 # Answers at once: not through the queue. Nobody sees an error, a gr.Info or a gr.Warning of such an event: gradio 6.31 shows
 # them only for what went through the queue. So what can fail, or has something to say, is SLOW.
 QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden", "show_progress_on": []}
+# Follows what moves by itself: what comes while an answer is on its way is answered next, not dropped.
+FOLLOW: dict[str, Any] = QUICK | {"trigger_mode": "always_last"}
 # May take seconds.
 SLOW: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "show_progress_on": []}
 # Needs the device: one at a time.

@@ -28,14 +28,18 @@ LayOut = Callable[[gr.Tab, Callable[[Opened], object]], None]
 class Told:
     """What the poll tells screens that may not be laid out yet: hidden fields, to whose change they listen.
 
+    A field has one screen that listens to it: gradio 6.31 forgets who listened before when another screen is laid out.
+
     Args:
-        lists: Moves whenever a data set, a run or an adapter appears, changes its state or goes.
+        runs: For All runs; moves whenever a data set, a run or an adapter appears, changes its state or goes.
+        exports: The same for Export.
         evaluation: Which evaluation is in which state.
         measuring: What is going on in it, drawn; empty while none runs.
         merging: Which merging is in which state.
     """
 
-    lists: gr.Textbox
+    runs: gr.Textbox
+    exports: gr.Textbox
     evaluation: gr.Textbox
     measuring: gr.Textbox
     merging: gr.Textbox

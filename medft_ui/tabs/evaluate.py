@@ -19,7 +19,7 @@ from medft_ui import parts, text
 from medft_ui.errors import shown
 from medft_ui.evaluate_html import progress_html
 from medft_ui.evaluate_text import TABS, Frame
-from medft_ui.events import QUICK, SLOW
+from medft_ui.events import FOLLOW, SLOW
 from medft_ui.lazy import Opened, Told
 from medft_ui.tabs import evaluate_card, evaluate_items, evaluate_result, evaluate_safety, evaluate_start
 from medft_ui.tabs.evaluate_result import ResultCard
@@ -122,11 +122,11 @@ def _follow(studio: Studio, screen: Evaluate, told: Told, opened: Opened) -> Non
     outputs = [screen.run, screen.empty, screen.body, screen.result.evaluation]
     inputs = [screen.run, screen.result.evaluation]
     # raw values: what a page holds since before a restart is in no list yet
-    gr.on([*opened, screen.run.input], look, inputs, outputs, preprocess=False, **QUICK)
+    gr.on([*opened, screen.run.input], look, inputs, outputs, preprocess=False, **FOLLOW)
     moves = [*outputs, *screen.result.filled]
-    told.evaluation.change(moved, [told.evaluation, *inputs], moves, preprocess=False, **QUICK)
+    told.evaluation.change(moved, [told.evaluation, *inputs], moves, preprocess=False, **FOLLOW)
     shows = [screen.progress, screen.running]
-    gr.on([*opened, told.measuring.change], measuring, told.measuring, shows, **QUICK)
+    gr.on([*opened, told.measuring.change], measuring, told.measuring, shows, **FOLLOW)
 
 
 def list_updates(studio: Studio, picked_run: Any, picked: Any) -> list[Any]:

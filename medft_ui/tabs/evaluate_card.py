@@ -20,7 +20,7 @@ from core.evaluation.sign_off import SignOff
 from medft_ui import parts
 from medft_ui.errors import shown
 from medft_ui.evaluate_text import Card, Probes
-from medft_ui.events import QUICK, SLOW
+from medft_ui.events import FOLLOW, SLOW
 from medft_ui.lazy import Opened
 from medft_ui.text import Errors
 
@@ -108,7 +108,7 @@ def wire(studio: Studio, card: ScoreCard, run: gr.Dropdown, watch: gr.Textbox, o
         gr.Info(Card.WITHDRAWN)
         return card_updates(studio, run_id)
 
-    raw: dict[str, Any] = {"preprocess": False} | QUICK
+    raw: dict[str, Any] = {"preprocess": False} | FOLLOW
     gr.on([run.change, watch.change, *opened], look, run, card.filled, **raw)
     # through the queue: only there are errors and notes shown
     told: dict[str, Any] = {"preprocess": False} | SLOW

@@ -20,7 +20,7 @@ from core.errors import InputError
 from core.jobs.job import Job
 from medft_ui import parts, text, units
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
+from medft_ui.events import FOLLOW, QUICK
 from medft_ui.export_text import EXPORT_FILES, NoRun, Signed, Zip
 from medft_ui.export_text import Export as Words
 from medft_ui.lazy import Opened, Told
@@ -62,7 +62,7 @@ def build(studio: Studio, told: Told, opened: Opened) -> Export:
 
     Args:
         studio: The desk.
-        told: What the poll tells; the screen listens to its lists and to what is merged.
+        told: What the poll tells; the screen listens to its exports and to what is merged.
         opened: When its tab is opened.
     """
     with gr.Column(elem_classes="card"):
@@ -144,7 +144,7 @@ def _follow(studio: Studio, export: Export, told: Told, opened: Opened) -> None:
 
     # raw values: what a page holds since before a restart is in no list yet
     shows = [export.empty, export.body, export.run, export.card, export.signed]
-    gr.on([*opened, told.lists.change], show, export.run, shows, preprocess=False, **QUICK)
+    gr.on([*opened, told.exports.change], show, export.run, shows, preprocess=False, **FOLLOW)
     export_merge.wire(studio, export.merge, export.run, [*opened, told.merging.change])
 
 

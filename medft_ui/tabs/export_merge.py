@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.jobs.snapshot import Snapshot
 from medft_ui import parts, units
 from medft_ui.errors import shown
-from medft_ui.events import QUICK, SLOW
+from medft_ui.events import FOLLOW, SLOW
 from medft_ui.export_text import Merge
 from medft_ui.lazy import Opened
 from medft_ui.run_words import phase_words, silence_words
@@ -85,7 +85,7 @@ def wire(studio: Studio, card: MergeCard, run: gr.Dropdown, triggers: Opened) ->
         size = units.gib(path.stat().st_size / 1024**3)
         return gr.update(value=str(path), label=Merge.DOWNLOAD_FILE.format(name=path.name, size=size), visible=True)
 
-    raw: dict[str, Any] = {"preprocess": False} | QUICK
+    raw: dict[str, Any] = {"preprocess": False} | FOLLOW
     gr.on([run.change, *triggers], look, run, card.filled, **raw)
     card.merge.click(start, run, card.filled, preprocess=False, **SLOW)
     card.zip.click(

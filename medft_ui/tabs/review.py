@@ -15,7 +15,7 @@ import gradio as gr
 from core.evaluation.review.rows import Review
 from core.jobs.job import Job
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
+from medft_ui.events import FOLLOW
 from medft_ui.lazy import Opened
 from medft_ui.review_text import Rate
 from medft_ui.tabs import review_new, review_rate, review_results
@@ -70,7 +70,7 @@ def _follow(studio: Studio, tab: ReviewTab, opened: Opened) -> None:
         return [*updates, review_new.answering_html(studio, studio.reviews.answering())]
 
     inputs = [tab.rate.review, tab.results.review, tab.new.run]
-    gr.on(opened, look, inputs, tab.lists, **QUICK)
+    gr.on(opened, look, inputs, tab.lists, **FOLLOW)
 
 
 def list_updates(reviews: Sequence[Review], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:

@@ -61,7 +61,7 @@ def build(studio: Studio, told: Told, opened: Opened) -> Runs:
 
     Args:
         studio: The desk.
-        told: What the poll tells; the screen listens to its lists.
+        told: What the poll tells; the screen listens to its runs.
         opened: When its tab is opened; then what it shows is read.
     """
     with gr.Column(elem_classes="card"):
@@ -134,7 +134,7 @@ def _wire(studio: Studio, runs: Runs, told: Told, opened: Opened) -> None:
     # raw values: what a page holds may have been deleted in another one
     raw: dict[str, Any] = {"preprocess": False} | QUICK
     gr.on(opened, show, [runs.picked, runs.axis, runs.run], runs.all, **raw)
-    told.lists.change(moved, [runs.picked, runs.axis, runs.run], runs.all, **raw)
+    told.runs.change(moved, [runs.picked, runs.axis, runs.run], runs.all, **raw)
     gr.on([runs.picked.input, runs.axis.input], compare, [runs.picked, runs.axis], list(runs.compared), **raw)
     runs.run.input(choose, runs.run, [*runs.words, runs.ask], **raw)
 

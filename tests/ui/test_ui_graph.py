@@ -5,23 +5,25 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.context import get_blocks_context
 
 from core.config import PRESETS, TrainingConfig
 from core.errors import ConfigError
 from core.settings import REPOSITORY
 from medft_ui import text
 from medft_ui.app import build_app
-from medft_ui.lazy import at_once
+from medft_ui.lazy import Opened, Told, at_once
 from medft_ui.tabs import train_form
 from tests.ui.conftest import opened
 from tests.ui.fake_studio import FakeStudio
 
+TOLD = [field.name for field in dataclasses.fields(Told)]
 ENDPOINTS = {
     "upload_dataset",
     "clean_again",
@@ -159,6 +161,29 @@ def test_the_page_stays_small(studio: FakeStudio) -> None:
     config = build_app(studio).get_config_file()
     assert len(json.dumps(config, default=str)) < 520_000
     assert len(config["components"]) < 560 and len(config["dependencies"]) < 140
+
+
+def test_no_two_screens_laid_out_later_listen_to_the_same(studio: FakeStudio) -> None:
+    """Gradio gives an event of the page to the screen that was laid out last."""
+    heard: list[tuple[int, str]] = []
+
+    def noted(tab: gr.Tab, build: Callable[[Opened], object]) -> None:
+        page = get_blocks_context()
+        assert page is not None
+        events, stood = set(page.fns), set(page.blocks)
+        build([tab.select])
+        targets = {target for id, fn in page.fns.items() if id not in events for target in fn.targets}
+        heard.extend((source, event) for source, event in targets if source in stood)
+
+    build_app(studio, noted)
+    assert len(heard) > 8 and len(set(heard)) == len(heard)
+
+
+def test_what_follows_drops_nothing(demo: gr.Blocks) -> None:
+    """What moves while an answer is on its way would be shown as it was before."""
+    told = {block._id for block in demo.blocks.values() if isinstance(block, gr.Textbox) and block.label in TOLD}
+    modes = [fn.trigger_mode for fn in functions(demo) if any(source in told for source, _ in fn.targets)]
+    assert len(modes) >= len(TOLD) and set(modes) == {"always_last"}
 
 
 VISIBLE = ("label", "info", "placeholder", "title")

@@ -83,7 +83,7 @@ def test_what_is_typed_about_a_run_stays_when_another_one_moves(past: Studio) ->
     with gr.Blocks() as demo, gr.Tab("All runs") as opened:
         told = build_told()
         runs.build(past, told, [opened.select])
-    moved = next(fn.fn for fn in demo.fns.values() if (told.lists._id, "change") in fn.targets)
+    moved = next(fn.fn for fn in demo.fns.values() if (told.runs._id, "change") in fn.targets)
     first, newest = past.list_runs()[-1].id, past.list_runs()[0].id
     past.delete_run(newest)
     shown = moved([first, newest], "steps", first)
