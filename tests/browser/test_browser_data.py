@@ -265,6 +265,7 @@ def test_a_hub_data_set_is_loaded_and_charts_speak(
     charts = card(page, "What is in it")
     expect(charts.locator(".plot")).to_have_count(3)
     length = charts.get_by_role("img", name="Length of the rows. Half of the rows have")
+    length.scroll_into_view_if_needed()  # drawn when somebody comes near
     expect(length.locator(".bars path").first).to_be_visible()
     charts.get_by_text("The numbers").first.click()
     expect(charts.get_by_role("rowheader").first).to_be_visible()
