@@ -226,7 +226,7 @@ def _number(value: float, sign: str = "") -> str:
 
 
 def _change(change: float) -> str:
-    return units.UNKNOWN if math.isnan(change) else _number(change, "+")
+    return units.UNKNOWN if math.isnan(change) else _number(change, "+") if change else "0"
 
 
 def score_name(name: str) -> str:
