@@ -27,6 +27,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from core.errors import ModelError
+from core.model.counting import TextCounter, text_counter
 from core.model.jinja import Renderer, TemplateRefusal
 from core.model.tokenizer_files import NAMES, pick_template, read_chat_template, read_special_tokens
 from core.progress import Choice
@@ -195,8 +196,11 @@ class Template:
         """
         around = len(self.full_ids((Message("user", "x"), Message("assistant", "x"))))
         around -= 2 * len(self.tokenizer.encode("x", add_special_tokens=False).ids)
-        counted = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [len(encoding.ids) + around for encoding in counted]
+        return [tokens + around for tokens in self._counter(texts)]
+
+    @cached_property
+    def _counter(self) -> TextCounter:
+        return text_counter(self.tokenizer)
 
     def ids(self, text: str, *, first: bool) -> list[int]:
         """Token ids of one piece.
