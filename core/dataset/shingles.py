@@ -24,6 +24,8 @@ Hashes = npt.NDArray[np.uint64]
 WORDS_IN_A_ROW = 5
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+# Plain English needs no pattern: every sign that no word holds becomes a blank, which is twice as fast.
+_APART = "".join(chr(code) if re.match(r"\w", chr(code)) else " " for code in range(128))
 _MARKS = str.maketrans(dict.fromkeys(".,;:!?'\"()[]{}…·、。「」『』‘’“”¿¡", " "))
 _MAX_CACHED_WORDS = 400_000
 # Odd multipliers (fractional digits of pi) that give each place in the sequence its own weight.
@@ -35,9 +37,9 @@ _PLACES = np.array(
 
 def words(text: str) -> list[str]:
     """Split a text into lower-case words; marks and blanks do not count."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return _WORD.findall(text.casefold())
+    if text.isascii():
+        return text.casefold().translate(_APART).split()
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def key_of(*parts: str) -> int:

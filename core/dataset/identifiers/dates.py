@@ -125,13 +125,18 @@ _DATE_RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-def months(text: str) -> Iterator[tuple[int, int, str, bool]]:
+def months(text: str, *, has_digits: bool = True) -> Iterator[tuple[int, int, str, bool]]:
     """Yield (start, end, detector, dates a birth, death, admission or discharge) for "July 2022" and "last December".
 
     Only where one person is spoken of. Whether the month is tied to that person is for the caller to judge; "last week"
     and "last summer" are no identifiers.
+
+    Args:
+        text: Any text.
+        has_digits: Whether it holds a digit; a month with its year cannot stand in it otherwise.
     """
-    for detector, pattern in (("date.month_year", _MONTH_YEAR), ("date.last_month", _LAST_MONTH)):
+    with_year = (("date.month_year", _MONTH_YEAR),) if has_digits else ()
+    for detector, pattern in (*with_year, ("date.last_month", _LAST_MONTH)):
         for match in pattern.finditer(text):
             start, end = match.span()
             if _is_personal(text, start, end):

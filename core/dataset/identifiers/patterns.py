@@ -86,7 +86,7 @@ def _is_tied(text: str, start: int, end: int, found: Sequence[Finding]) -> bool:
 
 def _months(text: str, near: _Near) -> Iterator[tuple[int, int, str, bool]]:
     if near.months or "last " in text or "past " in text or "previous " in text:
-        yield from dates.months(text)
+        yield from dates.months(text, has_digits=near.has_digits)
 
 
 def _proposals(text: str, near: _Near) -> Iterator[dates.Span]:
@@ -119,6 +119,7 @@ class _Near:
         self.months: list[tuple[int, int]] = []
         self.figures: list[tuple[int, int]] = []
         self.ages: list[tuple[int, int]] = []
+        self.has_digits = False
 
 
 def _near(text: str) -> _Near:
@@ -137,7 +138,7 @@ def _near(text: str) -> _Near:
             _extend(near.ages, start, end)
         if dates.MONTH_AFTER.match(text, end) or dates.MONTH_BEFORE.search(text, max(0, start - 16), start):
             _extend(near.months, start, end)
-        last_end = end
+        last_end, near.has_digits = end, True
     return near
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.dataset.duplicates import find_repeats, near_duplicate_pairs, rows_in_a_band, signatures
 from core.dataset.leakage import ProbeIndex
@@ -38,6 +40,12 @@ def changed(said: str, edits: int, chance: random.Random) -> str:
     for _ in range(edits):
         cut[chance.randrange(len(cut))] = f"word{chance.randrange(10_000)}"
     return " ".join(cut)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_english_has_the_same_words_either_way(said: str) -> None:
+    with_accent = words(f"{said} café")
+    assert words(said) == with_accent[:-1] and with_accent[-1] == "café"
 
 
 @pytest.fixture(scope="module")
