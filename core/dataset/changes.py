@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.dataset.card import write_readable
+from core.dataset.identifiers import Finding
 from core.dataset.rows import line_of
-from core.dataset.screening import find, finding_json, names_problem
+from core.dataset.screening import find, find_names, finding_json, names_problem
 from core.dataset.store import (
     CHANGING,
     EVAL,
@@ -194,14 +195,18 @@ def fresh(dataset: Dataset) -> Dataset:
 def rescan(dataset: Dataset, records: Sequence[tuple[Part, Record]]) -> list[dict[str, Any]]:
     """Look for identifiers in rows that are new or changed, by the steps that were on."""
     steps = dataset.options.get("steps", ())
-    found = []
-    for names, step in ((False, "identifiers"), (True, "names")):
-        if step in steps and not (names and names_problem()):
-            for (part, record), places in zip(
-                records, find([record for _, record in records], names=names), strict=True
-            ):
-                found += [finding_json(record, part, message, finding) for message, finding in places]
-    return found
+    rows = [record for _, record in records]
+    looks: list[Iterable[list[tuple[int, Finding]]]] = []
+    if "identifiers" in steps:
+        looks.append(find(rows, names=False))
+    if "names" in steps and rows and not names_problem():
+        looks.append(find_names(rows))
+    return [
+        finding_json(record, part, message, finding)
+        for look in looks
+        for (part, record), places in zip(records, look, strict=True)
+        for message, finding in places
+    ]
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:

@@ -4,13 +4,13 @@
         for answer in crew.map(function, pieces): …
 
 While it waits for an answer it calls ``tick``, which may raise to end the work: a piece may take seconds. A few pieces are
-worked on in this process, in a thread: starting a process takes longer. It does not know: what the work is.
+worked on in this process, in a thread, because starting a process takes longer; or in one that is warm, if the work must
+not be done here. It does not know: what the work is.
 """
 
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,11 +19,13 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import TypeVar
 
-from core.errors import ResourceError
+from core.dataset.processes import WarmProcess, ended_early, process_pool
 
 T = TypeVar("T")
 R = TypeVar("R")
 _WORTH_A_PROCESS = 4
+# A warm process has loaded what new ones would have to load first.
+_WORTH_NEW_ONES = 10
 _MOST_PROCESSES = 8
 _TICK_S = 0.25
 
@@ -53,43 +55,48 @@ class Crew:
             # After an error nobody waits for pieces that are under way: the processes end by themselves when they are done.
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
-    def map(self, function: Callable[[T], R], pieces: Iterable[T]) -> Iterator[R]:
+    def map(self, function: Callable[[T], R], pieces: Iterable[T], few: WarmProcess | None = None) -> Iterator[R]:
         """Apply a function that can be imported to each piece.
+
+        Args:
+            function: What to apply.
+            pieces: To what; read as they are needed.
+            few: Where up to nine pieces are worked on; without it up to three are, in a thread of this process.
 
         Raises:
             ResourceError: if the system killed a worker process.
         """
         rest = iter(pieces)
-        first = list(itertools.islice(rest, _WORTH_A_PROCESS))
-        if self._processes < 2 or (len(first) < _WORTH_A_PROCESS and not self._pool):
-            yield from self._map_here(function, itertools.chain(first, rest))
-            return
-        if not self._pool:
-            # Not fork: the app has threads, and some of its libraries hold locks in them.
-            self._pool = ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn"))
+        most = _WORTH_NEW_ONES if few else _WORTH_A_PROCESS
+        first = list(itertools.islice(rest, most))
+        is_few = len(first) < most and (few is not None or not self._pool)
+        try:
+            if self._processes < 2 or is_few:
+                yield from self._one_by_one(function, itertools.chain(first, rest), few)
+            else:
+                yield from self._at_once(function, itertools.chain(first, rest))
+        except BrokenProcessPool as error:
+            raise ended_early() from error
+
+    def _at_once(self, function: Callable[[T], R], pieces: Iterable[T]) -> Iterator[R]:
+        self._pool = self._pool or process_pool(self._processes)
         waiting: deque[Future[R]] = deque()
         try:
-            for piece in itertools.chain(first, rest):
+            for piece in pieces:
                 waiting.append(self._pool.submit(function, piece))
                 if len(waiting) > self._processes + 2:
                     yield self._answer(waiting.popleft())
             while waiting:
                 yield self._answer(waiting.popleft())
-        except BrokenProcessPool as error:
-            raise ResourceError(
-                "The system ended a process that cleans the rows, most likely because memory ran out.",
-                "Close other programs, or upload the file in parts.",
-            ) from error
         finally:
             for future in waiting:
                 future.cancel()
 
-    def _map_here(self, function: Callable[[T], R], pieces: Iterable[T]) -> Iterator[R]:
-        """Work in this process, one piece after the other; the first may load a language model, which takes seconds."""
+    def _one_by_one(self, function: Callable[[T], R], pieces: Iterable[T], few: WarmProcess | None) -> Iterator[R]:
         thread = ThreadPoolExecutor(1, "crew")
         try:
             for piece in pieces:
-                yield self._answer(thread.submit(function, piece))
+                yield self._answer((few or thread).submit(function, piece))
         finally:
             # A piece under way after an error changes nothing: its answer is thrown away.
             thread.shutdown(wait=False)

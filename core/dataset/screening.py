@@ -20,6 +20,7 @@ from core.dataset import identifiers
 from core.dataset.crew import Crew
 from core.dataset.identifiers import Finding
 from core.dataset.passes import Job, Rows
+from core.dataset.processes import NAMES
 from core.dataset.rows import Tally
 from core.dataset.steps import MAX_EXAMPLES, STEP, Example
 from core.dataset.workspace import json_line
@@ -28,6 +29,7 @@ from core.records import Record
 # A piece should take well under a second, so that a stop is heard; names are read at some hundred rows a second.
 PIECE_ROWS, PIECE_CHARS = 500, 500_000
 _NAMES_ROWS, _NAMES_CHARS = 100, 100_000
+STARTING_NAMES = "Getting ready to look for names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,15 @@ def names_problem() -> str:
 
 
 def _look(job: Job, crew: Crew, step: str) -> None:
-    job.pulse.begin(STEP[step].title)
+    names = step == "names"
+    # Until the first answer comes, which takes seconds where the language model is loaded first.
+    job.pulse.begin(STARTING_NAMES if names else STEP[step].title)
     tally = job.tallies[step] = Tally()
     kinds: Counter[str] = Counter()
     done, total = 0, len(job.rows())
-    for screened in crew.map(look_through, _pieces(job, step == "names")):
+    for screened in crew.map(look_through, _pieces(job, names), NAMES if names else None):
+        if not done:
+            job.pulse.begin(STEP[step].title)
         done += screened.rows
         job.tick(step, done, total)
         tally.add(Tally(warned=screened.flagged, examples=screened.examples, seconds=screened.seconds))
@@ -137,6 +143,19 @@ def find(records: Sequence[Record], *, names: bool) -> Iterator[list[tuple[int, 
     scanned = iter(identifiers.scan_names(texts) if names else map(identifiers.scan, texts))
     for record in records:
         yield [(number, finding) for number in range(len(record.messages)) for finding in next(scanned)]
+
+
+def find_names(records: Sequence[Record]) -> list[list[tuple[int, Finding]]]:
+    """Give each record's names and places, looked for in another process: the language model is slow to load.
+
+    Raises:
+        ResourceError: if the system killed that process.
+    """
+    return NAMES.call(_names_of, tuple(records))
+
+
+def _names_of(records: Sequence[Record]) -> list[list[tuple[int, Finding]]]:
+    return list(find(records, names=True))
 
 
 def finding_json(record: Record, part: str, message: int, finding: Finding) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from __future__ import annotations
 import functools
 import importlib.util
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from core.dataset.identifiers import people, places, sentences, vocabulary
@@ -183,7 +185,20 @@ def _model_name() -> str | None:
 @functools.cache
 def _model() -> Any:
     """Load the language model's entity recogniser only, which is all that is used."""
-    import spacy  # noqa: PLC0415  (about a second, and only wanted when names are looked for)
+    with _without_torch():
+        import spacy  # noqa: PLC0415  (about a second, and only wanted when names are looked for)
 
-    name = _model_name()
-    return spacy.load(str(name), disable=["tagger", "parser", "attribute_ruler", "lemmatizer"])
+        return spacy.load(str(_model_name()), disable=["tagger", "parser", "attribute_ruler", "lemmatizer"])
+
+
+@contextmanager
+def _without_torch() -> Iterator[None]:
+    """Let torch look as if it were not installed: spaCy loads it on import, two seconds and half a GB for nothing."""
+    hides = "torch" not in sys.modules
+    if hides:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hides:
+            del sys.modules["torch"]
