@@ -9,7 +9,7 @@ has moved, so that many open tabs cost little. It does not know: how the server 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from medft_ui.evaluate_text import TAB as EVALUATE
 from medft_ui.evaluation_api import add_evaluation_api
 from medft_ui.events import QUICK, SLOW
 from medft_ui.lazy import LayOut, Told, build_told, when_opened
+from medft_ui.pickers import pick_of, relisted
 from medft_ui.review_api import add_review_api
 from medft_ui.review_text import Rate
 from medft_ui.run_charts import View
@@ -43,10 +44,9 @@ from medft_ui.tabs import (
     train,
     work_card,
 )
-from medft_ui.tabs.chat import Chat
 from medft_ui.tabs.data import Data
 from medft_ui.tabs.monitor import Monitor
-from medft_ui.tabs.train import Train
+from medft_ui.tabs.train import Around
 
 if TYPE_CHECKING:
     from core.dataset.store import Dataset
@@ -62,17 +62,22 @@ class Page:
     tabs: gr.Tabs
     sidebar: Sidebar
     data: Data
-    train: Train
     monitor: Monitor
-    chat: Chat
     timer: gr.Timer
     seen: gr.Textbox
+    wanted: gr.Textbox
+    boot: gr.Textbox
     told: Told
 
     @property
     def pickers(self) -> list[gr.Dropdown]:
         """Lists whose choices follow what is on the disk, in the order of ``picker_updates``."""
-        return [self.data.dataset, self.train.dataset, self.monitor.run, self.chat.run]
+        return [self.data.dataset, self.wanted, self.monitor.run]
+
+    @property
+    def jump(self) -> list[Any]:
+        """What opens the Monitor on the newest run."""
+        return [self.tabs, self.monitor.run, self.seen, self.timer]
 
     @property
     def live(self) -> list[Any]:
@@ -83,9 +88,14 @@ class Page:
             self.data.hero,
             *self.sidebar.live,
             *self.monitor.live,
-            *self.chat.live,
         ]
-        return [*head, *(getattr(self.told, name.name) for name in fields(Told)), self.data.work.token, *self.pickers]
+        return [
+            *head,
+            self.boot,
+            *(getattr(self.told, name.name) for name in fields(Told)),
+            self.data.work.token,
+            *self.pickers,
+        ]
 
 
 def build_app(studio: Studio, lay_out: LayOut = when_opened) -> gr.Blocks:
@@ -100,28 +110,48 @@ def build_app(studio: Studio, lay_out: LayOut = when_opened) -> gr.Blocks:
         # hidden, not State: a State opens a connection for each tab of the browser
         seen = gr.Textbox("", visible="hidden", label="seen")
         timer = gr.Timer(BUSY_S)
+        # as the poll would fill it, so that it need not: which data set Train trains on, whoever chose it
+        wanted = gr.Textbox(_first(studio), visible="hidden", label=text.App.WANTED)
         told = build_told()
         with gr.Tabs(elem_classes="tabs") as tabs:
-            screens = _screens(studio, told, lay_out)
-        page = Page(tabs, side, *screens, timer, seen, told)
+            data_tab, train_opened, monitor_tab = _screens(studio, told, lay_out)
+        page = Page(tabs, side, data_tab, monitor_tab, timer, seen, wanted, _reload(), told)
         _poll(studio, demo, page)
-        _starts(studio, page)
-        chat.on_open(studio, page.chat, demo, tabs)
+        arrive = _starts(studio, page)
+        around = Around(wanted, told.datasets, page.jump, arrive)
+        with train_opened:
+            lay_out(train_opened, lambda opened: train.build(studio, around, opened))
+        chat.follow_link(demo, tabs)
         add_api(studio)
         add_review_api(studio)
         add_evaluation_api(studio)
     return demo
 
 
-def _screens(studio: Studio, told: Told, lay_out: LayOut) -> tuple[Data, Train, Monitor, Chat]:
+def _reload() -> gr.Textbox:
+    """A page that outlives a restart of the app loads itself again, as gradio lets it where the connection broke.
+
+    The app knows nothing any more of the screens that were laid out, and of the files that were brought.
+    """
+    boot = gr.Textbox(secrets.token_hex(4), visible="hidden", interactive=False, label=text.App.BOOT)
+    boot.change(None, js="() => location.reload()", **QUICK)
+    return boot
+
+
+def _first(studio: Studio) -> str:
+    return next((entry.id for entry in studio.list_datasets()), "")
+
+
+def _screens(studio: Studio, told: Told, lay_out: LayOut) -> tuple[Data, gr.Tab, Monitor]:
+    """Lay out every screen but Train, which leads to another one."""
     with gr.Tab(text.App.DATA, id="data"):
         data_tab = data.build(studio)
     with gr.Tab(text.App.TRAIN, id="train") as train_opened:
-        train_tab = train.build(studio)
+        pass
     with gr.Tab(text.App.MONITOR, id="monitor"):
         monitor_tab = monitor.build(studio, told, lay_out)
     with gr.Tab(text.App.CHAT, id="chat") as chat_opened:
-        chat_tab = chat.build(studio, chat_opened)
+        lay_out(chat_opened, lambda opened: chat.build(studio, told, opened))
     with gr.Tab(EVALUATE, id="evaluate") as evaluate_opened:
         lay_out(evaluate_opened, lambda opened: evaluate.build(studio, told, opened))
     with gr.Tab(Rate.TAB, id="review") as review_opened:
@@ -130,20 +160,21 @@ def _screens(studio: Studio, told: Told, lay_out: LayOut) -> tuple[Data, Train, 
         lay_out(export_opened, lambda opened: export.build(studio, told, opened))
     with gr.Tab(text.App.HELP, id="help") as help_opened:
         lay_out(help_opened, help.build)
-    train.on_open(studio, train_tab, train_opened)
-    return data_tab, train_tab, monitor_tab, chat_tab
+    return data_tab, train_opened, monitor_tab
 
 
 def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
     nothing = [gr.skip()] * len(page.live)
-    # a page that outlives a restart of the app must send for its lists again: gradio keeps their choices by session
-    boot = secrets.token_hex(4)
+    boot = str(page.boot.value)
+    again = [boot if block is page.boot else gr.skip() for block in page.live]
 
     @shown
     def poll(seen: str, picks: Sequence[Any], run: str, view: View) -> list[Any]:
+        if seen and boot not in seen:
+            return again
         newest, device, datasets = studio.snapshot(None), studio.device(), studio.list_datasets()
         runs = studio.list_runs()
-        talk, brought = chat_model.token_of(studio), [kept.id for kept in studio.chats.adapters()]
+        talk, brought = chat_model.token_of(studio, newest), [kept.id for kept in studio.chats.adapters()]
         lists = f"{boot} {[entry.id for entry in datasets]} {[(job.id, job.state) for job in runs]} {brought}"
         work = studio.data.works.now()
         made = work_card.token_of(work)
@@ -155,9 +186,7 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
         hero = gr.update(visible=not runs)
         side = sidebar.updates(newest, device, _chosen(datasets, newest, picks[1]))
         lists_now = (
-            picker_updates(studio, datasets, runs, picks)
-            if not seen.endswith(lists)
-            else [gr.skip()] * len(page.pickers)
+            picker_updates(datasets, runs, picks) if not seen.endswith(lists) else [gr.skip()] * len(page.pickers)
         )
         return [
             token,
@@ -165,7 +194,10 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
             hero,
             *side,
             *monitor.updates(studio, snapshot, view),
-            *chat.updates(studio, newest),
+            boot,
+            f"{picks[1]} {lists}",
+            lists,
+            talk,
             lists,
             lists,
             *evaluate.updates(newest),
@@ -182,7 +214,7 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
         demo.load,
         page.timer.tick,
         page.monitor.run.input,
-        page.train.dataset.change,
+        page.wanted.change,
         *(control.input for control in view),
     ]
     # raw values: what a page holds since before a restart is not in any list yet
@@ -195,42 +227,35 @@ def _chosen(datasets: Sequence[Dataset], newest: Snapshot, picked: str | None) -
     return next((entry for entry in datasets if entry.id == wanted), None)
 
 
-def picker_updates(studio: Studio, datasets: Sequence[Dataset], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
+def picker_updates(datasets: Sequence[Dataset], runs: Sequence[Job], picks: Sequence[Any]) -> list[Any]:
     """New choices for ``Page.pickers``; what is picked stays if it still exists."""
     sets = data_views.dataset_choices(datasets)
-    listed = [sets, sets, monitor.run_choices(runs), chat_model.choices(studio, runs)]
-    return [_picker(choices, pick) for choices, pick in zip(listed, picks, strict=True)]
+    wanted = pick_of(sets, picks[1]) or ""
+    return [
+        relisted(sets, picks[0]),
+        gr.skip() if wanted == picks[1] else wanted,
+        relisted(monitor.run_choices(runs), picks[2]),
+    ]
 
 
-def _picker(choices: Sequence[tuple[str, str]], pick: Any) -> dict[str, Any]:
-    if any(value == pick for _, value in choices):
-        return gr.update(choices=choices)
-    return gr.update(choices=choices, value=choices[0][1] if choices else None)
-
-
-def _starts(studio: Studio, page: Page) -> None:
-    """Whatever starts a run also opens the Monitor, on the newest run."""
-    jump = [page.tabs, page.monitor.run, page.seen, page.timer]
+def _starts(studio: Studio, page: Page) -> Callable[[], list[Any]]:
+    """Whatever starts a run also opens the Monitor, on the newest run; returns what does."""
 
     def arrive() -> list[Any]:
         gr.Info(text.Train.STARTED)
         return [gr.Tabs(selected="monitor"), monitor.LATEST, "", gr.Timer(BUSY_S)]
 
     @shown
-    def start(dataset_id: str | None, name: str, *values: Any) -> list[Any]:
-        train.start_run(studio, dataset_id, name, values)
-        return arrive()
-
-    @shown
     def start_demo() -> list[Any]:
         studio.start_training(studio.sample().id, QUICK_DEMO, text.Train.DEMO_NAME)
         return arrive()
 
-    form = page.train
-    form.start.click(start, [form.dataset, form.name, *form.form], jump, **SLOW)
-    gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=jump, **SLOW)
+    gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=page.jump, **SLOW)
     # what this page began to make is followed at once, not only when the slow timer ticks
     page.data.work.mine.change(lambda: ["", gr.Timer(BUSY_S)], outputs=[page.seen, page.timer], **QUICK)
     page.data.to_train.click(lambda: gr.Tabs(selected="train"), outputs=page.tabs, **QUICK)
-    taken = [page.tabs, page.train.dataset]
-    page.data.train_on_it.click(lambda picked: [gr.Tabs(selected="train"), picked], page.data.dataset, taken, **QUICK)
+    taken = [page.tabs, page.wanted]
+    page.data.train_on_it.click(
+        lambda picked: [gr.Tabs(selected="train"), picked or ""], page.data.dataset, taken, **QUICK
+    )
+    return arrive

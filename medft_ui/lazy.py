@@ -31,6 +31,9 @@ class Told:
     A field has one screen that listens to it: gradio 6.31 forgets who listened before when another screen is laid out.
 
     Args:
+        datasets: For Train; moves whenever a data set appears or goes, or another one is to be trained on.
+        models: For Chat; moves whenever there is something else to talk to.
+        talk: The same for whether it is loaded, and for the work that it has to wait for.
         runs: For All runs; moves whenever a data set, a run or an adapter appears, changes its state or goes.
         exports: The same for Export.
         evaluation: Which evaluation is in which state.
@@ -38,6 +41,9 @@ class Told:
         merging: Which merging is in which state.
     """
 
+    datasets: gr.Textbox
+    models: gr.Textbox
+    talk: gr.Textbox
     runs: gr.Textbox
     exports: gr.Textbox
     evaluation: gr.Textbox
@@ -64,7 +70,8 @@ def when_opened(tab: gr.Tab, build: Callable[[Opened], object]) -> None:
     # in the browser alone: the field changes once, however often the tab is opened
     tab.select(None, outputs=opened, js="() => 'yes'", **QUICK)
 
-    @gr.render(triggers=[opened.change], show_progress="hidden")
+    # not through the queue, which would open a connection first
+    @gr.render(triggers=[opened.change], show_progress="hidden", queue=False)
     def laid_out() -> None:
         # the tab was opened before there was anything to tell, so the screen's own loading counts as well
         build([tab.select, page.load])

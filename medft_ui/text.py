@@ -25,6 +25,8 @@ class App:
     LOGIN = "Sign in to MedFT Studio"
     SIDEBAR = "What the machine is doing"
     OPENED = "Opened"
+    WANTED = "Data set to train on"
+    BOOT = "Since when the app runs"
 
 
 class Errors:

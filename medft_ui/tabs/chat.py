@@ -23,7 +23,9 @@ from medft_ui import parts, text
 from medft_ui.chat_text import Chat as Words
 from medft_ui.chat_text import Clinicians, Report
 from medft_ui.errors import shown
-from medft_ui.events import QUICK, SLOW
+from medft_ui.events import FOLLOW, QUICK, SLOW
+from medft_ui.lazy import Opened, Told
+from medft_ui.pickers import relisted
 from medft_ui.tabs import chat_model, chat_remarks, chat_scripts
 from medft_ui.tabs.chat_model import BringCard, ModelCard, key_of
 from medft_ui.tabs.chat_talk import PANES, Ask, Turns, converse, edited, exchanges_of, last_question
@@ -72,22 +74,16 @@ class Composer:
 class Chat:
     """The screen's components; base comes first in ``panes``."""
 
-    opened: gr.Tab
     card: ModelCard
     panes: tuple[Window, Window]
     composer: Composer
     bring: BringCard
     clinicians: chat_remarks.ClinicianCard
-    told: gr.HTML
-
-    @property
-    def run(self) -> gr.Dropdown:
-        """The list of what can be talked to; the page's poll keeps it fresh."""
-        return self.card.run
+    gone: gr.HTML
 
     @property
     def live(self) -> list[Any]:
-        """What the poll updates."""
+        """What follows the chat's process and the work that is going on, in the order of ``updates``."""
         return [self.card.status, self.composer.send]
 
     @property
@@ -102,15 +98,16 @@ class Chat:
         return [base.turns, base.line, tuned.turns, tuned.line, self.composer.message, self.composer.notes]
 
 
-def build(studio: Studio, opened: gr.Tab) -> Chat:
+def build(studio: Studio, told: Told, opened: Opened) -> Chat:
     """Lay out the screen and wire it.
 
     Args:
         studio: The desk.
-        opened: The tab it stands in.
+        told: What the poll tells; the screen listens to its models and to its talk.
+        opened: When its tab is opened.
     """
     gr.HTML(parts.banner(text.SAFETY))
-    told = gr.HTML(visible=False)
+    gone = gr.HTML(visible=False)
     card = chat_model.build()
     with gr.Row(equal_height=True):
         panes = (_window(Words.BASE, "base"), _window(Words.TUNED, "tuned"))
@@ -119,7 +116,7 @@ def build(studio: Studio, opened: gr.Tab) -> Chat:
     bring = chat_model.build_bring()
     clinicians = chat_remarks.build_card()
     leave = gr.Button(Clinicians.LEAVE, size="sm", elem_classes="clinician-only")
-    chat = Chat(opened, card, panes, composer, bring, clinicians, told)
+    chat = Chat(card, panes, composer, bring, clinicians, gone)
     leave.click(None, js=chat_scripts.LEAVE, **QUICK)
     chat_model.wire(studio, card, bring)
     chat_remarks.wire_remarks(studio, form, [pane.judge for pane in panes], chat.talk)
@@ -128,46 +125,57 @@ def build(studio: Studio, opened: gr.Tab) -> Chat:
     _wire_again(studio, chat)
     _wire_choice(studio, chat)
     _wire_report(chat)
+    _follow(studio, chat, told, opened)
     return chat
 
 
-def on_open(studio: Studio, chat: Chat, demo: gr.Blocks, tabs: gr.Tabs) -> None:
-    """Let the chat's process import its libraries when the tab is opened, and follow a clinician's link.
+def follow_link(demo: gr.Blocks, tabs: gr.Tabs) -> None:
+    """Open the chat when the page was opened by a clinician's link; the browser alone does it."""
+    demo.load(None, outputs=tabs, js=chat_scripts.ON_LOAD, **QUICK)
+
+
+def _follow(studio: Studio, chat: Chat, told: Told, opened: Opened) -> None:
+    """Keep up with what can be talked to and whether it is loaded."""
+    card = chat.card
+
+    @shown
+    def show(run: str | None, request: gr.Request) -> list[Any]:
+        # the chat's process imports its libraries while somebody thinks about a question
+        studio.chats.warm()
+        now = updates(studio, studio.snapshot(None))
+        bases = gr.update(choices=chat_model.base_choices(studio))
+        return [*now, bases, *_chosen(studio, run, _linked(request))]
+
+    @shown
+    def moved(run: str | None) -> dict[str, Any]:
+        return relisted(chat_model.choices(studio, studio.list_runs()), run)
+
+    # raw values: what a page holds may have been deleted in another one
+    raw: dict[str, Any] = {"preprocess": False}
+    gr.on(opened, show, card.run, [*chat.live, chat.bring.base, card.run, card.step, chat.gone], **raw | QUICK)
+    told.models.change(moved, card.run, card.run, **raw | FOLLOW)
+    told.talk.change(lambda: updates(studio, studio.snapshot(None)), outputs=chat.live, **FOLLOW)
+
+
+def _chosen(studio: Studio, run: str | None, key: str) -> list[Any]:
+    """The list of what can be talked to, its checkpoints, and whether the link's model is gone.
 
     Args:
         studio: The desk.
-        chat: The screen.
-        demo: The page.
-        tabs: The page's tabs.
+        run: What is chosen; None when the screen has just been laid out.
+        key: What the page's link names; empty for none.
     """
-
-    @shown
-    def warm() -> list[Any]:
-        studio.chats.warm()
-        return [*updates(studio, studio.snapshot(None)), gr.update(choices=chat_model.base_choices(studio))]
-
-    def follow(request: gr.Request) -> list[Any]:
-        key = _linked(request)
-        if not key:
-            return [gr.skip()] * 4
-        run, step = chat_model.split_key(key)
-        try:
-            studio.chats.source(key)
-        except MedftError:
-            gone = gr.update(value=parts.problems([Clinicians.GONE]), visible=True)
-            return [gr.Tabs(selected="chat"), gr.skip(), gr.skip(), gone]
-        studio.chats.warm()
-        listed = chat_model.choices(studio, studio.list_runs())
-        steps = chat_model.step_choices(studio, run)
-        return [
-            gr.Tabs(selected="chat"),
-            gr.update(choices=listed, value=run),
-            gr.update(choices=steps, value=step),
-            gr.skip(),
-        ]
-
-    chat.opened.select(warm, outputs=[*chat.live, chat.bring.base], **QUICK)
-    demo.load(follow, outputs=[tabs, chat.card.run, chat.card.step, chat.told], js=chat_scripts.ON_LOAD, **QUICK)
+    listed = chat_model.choices(studio, studio.list_runs())
+    if run is not None or not key:
+        return [relisted(listed, run), gr.skip(), gr.skip()]
+    linked, step = chat_model.split_key(key)
+    try:
+        studio.chats.source(key)
+    except MedftError:
+        wrong = gr.update(value=parts.problems([Clinicians.GONE]), visible=True)
+        return [relisted(listed, run), gr.skip(), wrong]
+    steps = chat_model.step_choices(studio, linked)
+    return [gr.update(choices=listed, value=linked), gr.update(choices=steps, value=step), gr.skip()]
 
 
 def _linked(request: gr.Request) -> str:

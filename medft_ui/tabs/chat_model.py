@@ -173,7 +173,8 @@ def status_html(status: ChatStatus, newest: Snapshot) -> str:
     return parts.note(line.format(device=status.device, gib=held) + waiting)
 
 
-def token_of(studio: Studio) -> str:
-    """What the poll compares: moves when the status line would look different."""
+def token_of(studio: Studio, newest: Snapshot) -> str:
+    """What the poll compares: moves when the status line would look different, or nothing more can be asked."""
     now = studio.chats.status()
-    return f"{now.state}{now.phase}{now.share:.2f}{now.memory_gib:.2f}{now.waiting}{now.device}"
+    work = newest.revision if newest.is_active else ""
+    return f"{now.state}{now.phase}{now.share:.2f}{now.memory_gib:.2f}{now.waiting}{now.device} {work}"

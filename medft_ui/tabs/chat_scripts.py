@@ -31,11 +31,12 @@ LEAVE = "() => document.body.classList.remove('clinician')"
 # Gradio 6.31 lays a nameless button into the header of a thought, which is a button itself: a screen reader would stop
 # twice and say nothing. The header stays, and its arrow becomes a mere picture.
 ON_LOAD = (
-    f"() => {{ if (new URLSearchParams(location.search).get('{LINK_PARAMETER}')) "
-    "document.body.classList.add('clinician'); "
+    f"() => {{ const linked = new URLSearchParams(location.search).get('{LINK_PARAMETER}'); "
+    "if (linked) document.body.classList.add('clinician'); "
     "setInterval(() => document.querySelectorAll('.window button[aria-label=\"\"]:not(:disabled)').forEach("
     "(arrow) => { arrow.disabled = true; arrow.style.pointerEvents = 'none'; "
-    f"arrow.setAttribute('aria-label', {json.dumps(Chat.UNFOLD)}); }}), 700); }}"
+    f"arrow.setAttribute('aria-label', {json.dumps(Chat.UNFOLD)}); }}), 700); "
+    "return linked ? {selected: 'chat', __type__: 'update'} : {__type__: 'update'}; }"
 )
 FOCUS_REMARK = "() => setTimeout(() => document.querySelector('.remark input[type=checkbox]')?.focus(), 120)"
 

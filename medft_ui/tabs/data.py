@@ -260,10 +260,13 @@ def _wire_dataset(studio: Studio, page: Data) -> None:
     view = page.view
 
     @shown
-    def show(dataset_id: str | None) -> list[Any]:
-        return view.updates(studio, studio.dataset(dataset_id) if dataset_id else None)
+    def show(dataset_id: str | None, query: str, filter: str) -> list[Any]:
+        # one answer for the whole screen: each event more would keep the page from its first click
+        dataset = studio.dataset(dataset_id) if dataset_id else None
+        return [*view.updates(studio, dataset), *rows.first_page(studio, dataset_id, query, filter)]
 
-    view.dataset.change(show, view.dataset, view.outputs, **QUICK)
+    asked, listed = [page.by_hand.query, page.by_hand.filter], page.by_hand.listed
+    view.dataset.change(show, [view.dataset, *asked], [*view.outputs, *listed], **QUICK)
     gate.wire(studio, view)
     steps_card.wire(studio, view.steps, view.dataset, page.work)
     rows.wire(studio, page.by_hand, view)

@@ -48,7 +48,8 @@ class DatasetView:
     @property
     def outputs(self) -> list[Any]:
         """Everything, in the order of ``updates``."""
-        return [self.report, self.history, *self.gate.view, self.pictures, self.charts, *self.steps.view]
+        ask = self.steps.delete.ask
+        return [self.report, self.history, *self.gate.view, self.pictures, self.charts, *self.steps.view, ask]
 
     @property
     def after_change(self) -> list[Any]:
@@ -59,7 +60,7 @@ class DatasetView:
         """Show another data set, or none."""
         if dataset is None:
             hidden = gr.update(visible=False)
-            return ["", "", *gate_updates(studio, None), hidden, [], *steps_updates(studio, None)]
+            return ["", "", *gate_updates(studio, None), hidden, [], *steps_updates(studio, None), hidden]
         pictures = charts_of(dataset.report())
         return [
             data_views.dataset_html(dataset, dataset.report()),
@@ -68,6 +69,7 @@ class DatasetView:
             gr.update(visible=bool(pictures)),
             pictures,
             *steps_updates(studio, dataset),
+            gr.update(visible=False),
         ]
 
     def changed(self, studio: Studio, was: str, now: Dataset, **asked: Any) -> list[Any]:

@@ -83,7 +83,7 @@ def wire(studio: Studio, card: DeleteCard, dataset: gr.Dropdown) -> None:
     raw: dict[str, Any] = {"preprocess": False} | SLOW
     card.delete.click(ask, dataset, [card.ask, card.said], **raw)
     card.yes.click(remove, dataset, [dataset, card.ask], **raw)
-    gr.on([card.no.click, dataset.change], lambda: hidden, outputs=card.ask, **QUICK)
+    card.no.click(lambda: hidden, outputs=card.ask, **QUICK)
 
 
 def _chosen(dataset_id: str | None) -> str:

@@ -151,7 +151,7 @@ def _editor() -> dict[str, Any]:
 
 
 def wire(studio: Studio, rows: Rows, view: DatasetView) -> None:
-    """Let the card follow the data set that is shown, and change it."""
+    """Let the card follow what is done with the data set that is shown, and change it."""
     _wire_list(studio, rows, view)
     _wire_changes(studio, rows, view)
 
@@ -171,8 +171,6 @@ def _wire_list(studio: Studio, rows: Rows, view: DatasetView) -> None:
 
     inputs = [view.dataset, *rows.asked]
     gr.on([rows.query.submit, rows.find.click, rows.filter.input], show(None), inputs, rows.listed, **QUICK)
-    # another data set may have a row of the same id: nothing stays picked
-    view.dataset.change(lambda *asked: show(None)(*asked[:-1], None), inputs, rows.listed, **QUICK)
     rows.page.submit(show(0), inputs, rows.listed, **QUICK)
     rows.previous.click(show(-1), inputs, rows.listed, **QUICK)
     rows.next.click(show(1), inputs, rows.listed, **QUICK)
@@ -222,6 +220,11 @@ def _wire_changes(studio: Studio, rows: Rows, view: DatasetView) -> None:
         (rows.restore, restore, Words.RESTORED),
     ):
         button.click(change(act, said), inputs, outputs, **SLOW)
+
+
+def first_page(studio: Studio, dataset_id: str | None, query: str, filter: str) -> list[Any]:
+    """Return what ``Rows.listed`` shows of another data set; it may have a row of the same id, so nothing stays picked."""
+    return _listed(studio, dataset_id, query, filter, 1, None)
 
 
 def _listed(

@@ -5,7 +5,7 @@ It does not know: how a plan is made, how a run is started.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,31 @@ import gradio as gr
 from core.config import PRESETS, RECOMMENDED
 from medft_ui import parts, text
 from medft_ui.errors import shown
-from medft_ui.events import QUICK
-from medft_ui.tabs import train_form
+from medft_ui.events import FOLLOW, QUICK, SLOW
+from medft_ui.lazy import Opened
+from medft_ui.pickers import pick_of, relisted
+from medft_ui.tabs import data_views, train_form
 from medft_ui.tabs.train_views import plan_view, preset_named, taught_html
 
 if TYPE_CHECKING:
     from core.studio import Studio
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the screen needs of the page.
+
+    Args:
+        wanted: Hidden; which data set is to be trained on, whoever chose it.
+        datasets: Hidden; moves whenever a data set appears or goes, or another one is wanted.
+        monitor: What opens the Monitor on the newest run.
+        arrive: Returns what fills ``monitor``, and says that the run has started.
+    """
+
+    wanted: gr.Textbox
+    datasets: gr.Textbox
+    monitor: list[Any]
+    arrive: Callable[[], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +63,14 @@ class Train:
         return [self.plan, self.start, self.reasons, self.preset_note]
 
 
-def build(studio: Studio) -> Train:
-    """Lay out the screen and wire what stays inside it."""
+def build(studio: Studio, around: Around, opened: Opened) -> Train:
+    """Lay out the screen and wire it.
+
+    Args:
+        studio: The desk.
+        around: What it needs of the page.
+        opened: When its tab is opened.
+    """
     with gr.Row():
         with gr.Column(elem_classes="card", scale=6, min_width=320):
             made = _recipe(studio)
@@ -60,6 +85,8 @@ def build(studio: Studio) -> Train:
         taught = gr.HTML(parts.note(text.Train.TAUGHT_EMPTY))
     train = Train(plan=plan, start=start, reasons=reasons, row=row, taught=taught, **made)
     _wire(studio, train)
+    _follow(studio, train, around, opened)
+    _wire_start(studio, train, around)
     return train
 
 
@@ -82,7 +109,9 @@ def _recipe(studio: Studio) -> dict[str, Any]:
 
 
 def _what(studio: Studio) -> tuple[gr.Dropdown, gr.Dropdown]:
-    dataset = gr.Dropdown([], label=text.Train.DATASET, info=text.Train.DATASET_INFO)
+    listed = data_views.dataset_choices(studio.list_datasets())
+    # as it will most likely be, so that nothing is planned twice
+    dataset = gr.Dropdown(listed, value=pick_of(listed, None), label=text.Train.DATASET, info=text.Train.DATASET_INFO)
     label, info = text.SETTINGS["model"]
     choices = train_form.model_choices([model.id for model in studio.models()])
     model = gr.Dropdown(
@@ -114,16 +143,36 @@ def _wire(studio: Studio, train: Train) -> None:
     gr.on(triggers, show_taught, [train.dataset, train.row, *train.form], train.taught, **last)
 
 
-def on_open(studio: Studio, train: Train, opened: gr.Tab) -> None:
-    """Plan and show the text when the tab is opened."""
+def _follow(studio: Studio, train: Train, around: Around, opened: Opened) -> None:
+    """Plan and show the text when the tab is opened; keep up with the data sets and with which one is wanted."""
 
     @shown
-    def show(dataset_id: str | None, preset: str, row: float | None, *values: Any) -> list[Any]:
-        taught = taught_html(studio, dataset_id, int(row or 1), values)
-        return [*_plan_updates(studio, dataset_id, preset, values), taught]
+    def show(wanted: str, preset: str, row: float | None, *values: Any) -> list[Any]:
+        listed = data_views.dataset_choices(studio.list_datasets())
+        chosen = pick_of(listed, wanted)
+        taught = taught_html(studio, chosen, int(row or 1), values)
+        return [relisted(listed, wanted, True), *_plan_updates(studio, chosen, preset, values), taught]
 
-    inputs = [train.dataset, train.preset, train.row, *train.form]
-    opened.select(show, inputs, [*train.planned, train.taught], **QUICK)
+    @shown
+    def moved(wanted: str, picked: str | None) -> dict[str, Any]:
+        return relisted(data_views.dataset_choices(studio.list_datasets()), wanted, wanted != picked)
+
+    inputs = [around.wanted, train.preset, train.row, *train.form]
+    gr.on(opened, show, inputs, [train.dataset, *train.planned, train.taught], **QUICK)
+    # raw values: what a page holds may have been deleted in another one
+    raw: dict[str, Any] = {"preprocess": False} | FOLLOW
+    around.datasets.change(moved, [around.wanted, train.dataset], train.dataset, **raw)
+    # what is picked here is what is wanted from now on: told in the browser, so that nothing comes between
+    train.dataset.input(None, train.dataset, around.wanted, js="picked => picked ?? ''", **QUICK)
+
+
+def _wire_start(studio: Studio, train: Train, around: Around) -> None:
+    @shown
+    def start(dataset_id: str | None, name: str, *values: Any) -> list[Any]:
+        start_run(studio, dataset_id, name, values)
+        return around.arrive()
+
+    train.start.click(start, [train.dataset, train.name, *train.form], around.monitor, **SLOW)
 
 
 def _plan_updates(studio: Studio, dataset_id: str | None, preset: str, values: Sequence[Any]) -> list[Any]:

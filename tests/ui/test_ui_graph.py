@@ -15,13 +15,14 @@ from gradio.context import get_blocks_context
 
 from core.config import PRESETS, TrainingConfig
 from core.errors import ConfigError
+from core.jobs.snapshot import Phase
 from core.settings import REPOSITORY
 from medft_ui import text
 from medft_ui.app import build_app
 from medft_ui.lazy import Opened, Told, at_once
 from medft_ui.tabs import train_form
-from tests.ui.conftest import opened
-from tests.ui.fake_studio import FakeStudio
+from tests.ui.conftest import clear, opened
+from tests.ui.fake_studio import FakeStudio, snapshot
 
 TOLD = [field.name for field in dataclasses.fields(Told)]
 ENDPOINTS = {
@@ -159,8 +160,43 @@ def test_no_overlay_can_take_the_clicks(demo: gr.Blocks) -> None:
 def test_the_page_stays_small(studio: FakeStudio) -> None:
     """Gradio builds what stands from the start before anything is seen: what grows here is waited for at each visit."""
     config = build_app(studio).get_config_file()
-    assert len(json.dumps(config, default=str)) < 520_000
-    assert len(config["components"]) < 560 and len(config["dependencies"]) < 140
+    assert len(json.dumps(config, default=str)) < 370_000
+    assert len(config["components"]) < 385 and len(config["dependencies"]) < 95
+
+
+def test_opening_the_page_asks_the_server_seldom(studio: FakeStudio) -> None:
+    """Each answer is worked into the page before it hears the first click: the poll, and what shows a data set."""
+    page = build_app(studio)
+    at_load = [fn for fn in functions(page) if fn.fn and "load" in [event for _, event in fn.targets]]
+    assert [fn.name for fn in at_load] == ["unpack"]
+    kept = next(b for b in page.blocks.values() if isinstance(b, gr.Dropdown) and b.label == text.Data.SET)
+    assert len([fn for fn in functions(page) if (kept._id, "change") in fn.targets]) == 1
+
+
+def listener(demo: gr.Blocks, told: str) -> Callable[..., Any]:
+    """What a screen does when the poll moves a hidden field."""
+    (field,) = [b._id for b in demo.blocks.values() if isinstance(b, gr.Textbox) and b.label == told]
+    (fn,) = [fn.fn for fn in functions(demo) if (field, "change") in fn.targets]
+    return fn
+
+
+def test_train_follows_what_is_wanted_and_leaves_what_is_being_picked(demo: gr.Blocks) -> None:
+    moved = listener(demo, "datasets")
+    assert "value" not in moved("sample", "sample")
+    assert moved("sample", None)["value"] == moved("gone", "gone")["value"] == "sample"
+
+
+def test_chat_follows_what_can_be_asked_and_says_what_it_waits_for(studio: FakeStudio, demo: gr.Blocks) -> None:
+    try:
+        studio.fake.show(snapshot("running", phase=Phase("evaluating", 8, 20)))
+        status, send = listener(demo, "talk")()
+        assert "evaluating 40 %" in status and send["interactive"] is False
+        studio.fake.show(snapshot("finished", 200))
+        listed = listener(demo, "models")(None)
+        assert listed["value"] == studio.fake.now.job.id  # type: ignore[union-attr]
+        assert "value" not in listener(demo, "models")(listed["choices"][-1][1])
+    finally:
+        clear(studio)
 
 
 def test_no_two_screens_laid_out_later_listen_to_the_same(studio: FakeStudio) -> None:

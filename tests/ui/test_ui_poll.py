@@ -18,7 +18,7 @@ from tests.ui.conftest import clear, opened
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
 
 CONTROLS: tuple[Any, ...] = ("steps", 0.6, False)
-PICKS: tuple[Any, ...] = ("sample", "sample", monitor.LATEST, None)
+PICKS: tuple[Any, ...] = ("sample", "sample", monitor.LATEST)
 SKIP = gr.skip()
 
 
@@ -50,6 +50,16 @@ def test_nothing_new_answers_with_nothing(studio: FakeStudio, poll: Callable[...
     assert poll(token)[0] != token
 
 
+def test_a_page_from_before_a_restart_is_told_nothing_but_that(
+    studio: FakeStudio, poll: Callable[..., list[Any]]
+) -> None:
+    studio.fake.show(snapshot("running"))
+    token = poll()[0]
+    told = poll("1 latest of-another-start")
+    (place,) = [place for place, value in enumerate(told) if value != SKIP]
+    assert told[place] in token and poll()[place] == told[place]
+
+
 def test_the_timer_slows_down_when_nothing_runs(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
     assert poll()[1].value == app.IDLE_S
     studio.fake.show(snapshot("running"))
@@ -59,11 +69,11 @@ def test_the_timer_slows_down_when_nothing_runs(studio: FakeStudio, poll: Callab
 def test_lists_are_sent_only_when_they_changed(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
     studio.fake.show(snapshot("running"))
     first = poll()
-    assert first[-4]["choices"] == [("Sample questions (348 rows)", "sample")]
+    assert first[-3]["choices"] == [("Sample questions (348 rows)", "sample")]
     studio.fake.show(snapshot("running", 130))
-    assert poll(first[0])[-4:] == [SKIP] * 4
+    assert poll(first[0])[-3:] == [SKIP] * 3
     studio.fake.show(snapshot("finished", 200))
-    runs = poll(first[0])[-2]
+    runs = poll(first[0])[-1]
     assert runs["choices"][1][0].startswith("Respiratory demo")
     assert runs["choices"][1][1] == studio.fake.now.job.id  # type: ignore[union-attr]
 
@@ -85,10 +95,16 @@ def test_every_state_has_a_face(studio: FakeStudio, poll: Callable[..., list[Any
 
 def test_a_phase_tells_how_far_it_is_and_silence_is_told(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
     studio.fake.show(snapshot("running", phase=Phase("evaluating", 8, 20), silent_s=42.0))
-    assert str(poll()).count("evaluating 40 %") == 3, "in the sidebar, on the Monitor, and on Chat, which has to wait"
+    assert str(poll()).count("evaluating 40 %") == 2, "in the sidebar and on the Monitor"
     assert str(poll()).count("no sign of life for 42 s") == 2
     studio.fake.show(snapshot("starting", step=0, total_steps=0, phase=Phase("loading the model")))
     assert "bar unknown" in poll()[3]
+
+
+def test_what_is_trained_on_stays_as_long_as_it_exists(poll: Callable[..., list[Any]]) -> None:
+    assert poll()[-2] == SKIP, "what somebody chose meanwhile is not overwritten"
+    assert poll(picks=("sample", "gone", monitor.LATEST))[-2] == "sample"
+    assert poll(picks=("sample", "", monitor.LATEST))[-2] == "sample"
 
 
 def test_record_text_cannot_become_markup(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:
