@@ -194,9 +194,13 @@ class Template:
             Tokens with what the template puts around one question and one answer; each further turn adds a few that
             are not counted here.
         """
-        around = len(self.full_ids((Message("user", "x"), Message("assistant", "x"))))
-        around -= 2 * len(self.tokenizer.encode("x", add_special_tokens=False).ids)
-        return [tokens + around for tokens in self._counter(texts)]
+        return [tokens + self._around for tokens in self._counter(texts)]
+
+    @cached_property
+    def _around(self) -> int:
+        """Tokens that the template puts around one question and one answer."""
+        whole = len(self.full_ids((Message("user", "x"), Message("assistant", "x"))))
+        return whole - 2 * len(self.tokenizer.encode("x", add_special_tokens=False).ids)
 
     @cached_property
     def _counter(self) -> TextCounter:
