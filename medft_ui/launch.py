@@ -17,6 +17,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AccessError, ResourceError
@@ -115,6 +116,10 @@ class Login:
 def options(settings: Settings) -> dict[str, Any]:
     """What is handed to gradio's ``launch``."""
     # theme and charts import gradio, which may only happen once prepare has set its environment
+    from gradio.routes import BUILD_PATH_LIB  # noqa: PLC0415
+    from starlette.middleware import Middleware  # noqa: PLC0415
+
+    from medft_ui.assets import Assets  # noqa: PLC0415
     from medft_ui.charts import plotly_script  # noqa: PLC0415
     from medft_ui.theme import stylesheet, theme  # noqa: PLC0415
 
@@ -144,6 +149,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "pwa": False,
         "footer_links": [],
         "quiet": True,
+        "app_kwargs": {"middleware": [Middleware(Assets, folder=Path(BUILD_PATH_LIB))]},
         "theme": theme(),
         "css": stylesheet(),
         "head": head,
