@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -32,7 +33,11 @@ def process_pool(processes: int) -> ProcessPoolExecutor:
 
 
 def _end_with_parent() -> None:
-    """Watch the process that started this one: a killed one closes nothing, and its workers would wait for ever."""
+    """Watch the process that started this one: a killed one closes nothing, and its workers would wait for ever.
+
+    Ctrl-C reaches workers, too, which would each print where they were; they end when the app does.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch_parent, daemon=True, name="parent").start()
 
 

@@ -51,6 +51,13 @@ def test_it_stays_for_the_next_work_and_ends_when_idle() -> None:
     assert warm.call(abs, -3) == 3
 
 
+def test_ctrl_c_is_for_the_app_alone() -> None:
+    warm = WarmProcess()
+    os.kill(warm.call(eval, "__import__('os').getpid()"), signal.SIGINT)
+    assert warm.call(abs, -3) == 3
+    warm.close()
+
+
 def test_a_killed_one_is_told_and_replaced() -> None:
     warm = WarmProcess()
     with pytest.raises(ResourceError, match="memory ran out"):
