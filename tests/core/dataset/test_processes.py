@@ -52,11 +52,14 @@ def test_it_stays_for_the_next_work_and_ends_when_idle() -> None:
 
 
 def test_ctrl_c_is_for_the_app_alone() -> None:
+    # A shell starts what runs in its background with this signal ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     warm = WarmProcess()
     child = warm.call(eval, "__import__('os').getpid()")
     os.kill(child, signal.SIGINT)
     assert warm.call(eval, "__import__('time').sleep(0.2) or __import__('os').getpid()") == child
     warm.close()
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_killed_one_is_told_and_replaced() -> None:
