@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,21 @@ def test_an_upload_is_understood_built_approved_and_taken_to_train(
     assert studio.list_datasets()[0].approval.by == "Dr Test"  # type: ignore[union-attr]
     page.get_by_role("button", name="Train on it").click()
     expect(page.get_by_role("heading", name="Plan for this machine")).to_be_visible()
-    assert page.get_by_label("Data set", exact=True).last.input_value().startswith("Invented illnesses")
+    picked = page.get_by_label("Data set", exact=True).last
+    assert picked.input_value().startswith("Invented illnesses")
+    # what is picked on Train stays when the lists move, the sidebar follows it, and the Data screen may ask again
+    beside = page.locator(".sidebar .dataset")
+    picked.click()
+    page.get_by_role("option", name="Sample questions").click()
+    expect(beside).to_contain_text("Sample questions")
+    studio.fake.show(snapshot("finished", 200))
+    expect(page.locator(".sidebar").get_by_text("finished · Respiratory demo")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert picked.input_value().startswith("Sample questions")
+    open_tab(page, "Data")
+    page.get_by_role("button", name="Train on it").click()
+    expect(beside).to_contain_text("Invented illnesses")
+    expect(picked).to_have_value(re.compile("^Invented illnesses"))
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("heading", name="Invented illnesses")).to_be_visible()
     assert studio.fake.asked == [("submit", "train", studio.list_datasets()[0].id)]
