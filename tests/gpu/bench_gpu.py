@@ -279,7 +279,7 @@ def _run(what: dict[str, Any], options: argparse.Namespace) -> tuple[Any, Any, A
     engine_named(what["engine"]).prepare()
     device = _device(what.get("t4", False))
     rows, heard = _rows(options, base, config.max_length), ListProgress()
-    job = options.scratch / "job"
+    job = options.scratch / f"job-{os.getpid()}"  # two parts may be measured at a time
     ready = prepared(base, job, config, device, what["engine"], rows, heard)
     chosen = plan(config, ready.shape, ready.stats(), device)
     assert chosen.engine.value == what["engine"], chosen.engine.reason

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from core.inference.batch import Batch
 from core.inference.chat import ChatModel
 from core.inference.loader import Loaded, load
 from core.inference.messages import ChatOptions, ChatRequest, ChatTarget
+from core.model.encode import encode
 from core.progress import SilentProgress
-from core.records import Message
+from core.records import Message, Record
 from tests.core.inference.tiny_model import save_adapter, save_base
 
 TURNS = (Message("user", "What is anaemia?"),)
@@ -38,7 +40,7 @@ def tiny(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     return base, save_adapter(folder / "adapter", base)
 
 
-@pytest.mark.parametrize("quantisation", ["none", "nf4", "int8"])
+@pytest.mark.parametrize("quantisation", ["none", "int8"])
 def test_the_base_pane_is_the_base(tiny: tuple[Path, Path], quantisation: Any) -> None:
     base, adapter = tiny
     options = ChatOptions(temperature=0, max_new_tokens=48)
@@ -49,6 +51,19 @@ def test_the_base_pane_is_the_base(tiny: tuple[Path, Path], quantisation: Any) -
         both = texts(beside, ChatRequest("both", turns, turns, options))
         assert both["base"] == texts(bare, ChatRequest("base", turns, options=options))["base"]
         assert both["base"] != both["tuned"]
+
+
+def test_the_base_pane_is_the_base_on_4_bit_weights(tiny: tuple[Path, Path]) -> None:
+    """One row goes through another 4-bit kernel than two, so what is compared is the likelihood of given answers."""
+    base, adapter = tiny
+    beside = load(ChatTarget(str(base), str(adapter), "nf4"), base, SILENT)
+    bare = load(ChatTarget(str(base), "", "nf4"), base, SILENT)
+    answers = ("Iron tablets and rest.", "It is a low blood count.", "See a doctor soon.")
+    rows = [encode(Record.of(str(n), TURNS[0].content, said), beside.template, 256) for n, said in enumerate(answers)]
+    alone = {index: losses.base for index, losses in Batch(bare).losses(rows)}
+    for index, losses in Batch(beside).losses(rows):
+        assert losses.base == pytest.approx(alone[index], rel=0.01)
+        assert abs(losses.tuned - losses.base) > 0.01 * losses.base
 
 
 def test_the_same_seed_repeats_both_answers(tiny: tuple[Path, Path]) -> None:

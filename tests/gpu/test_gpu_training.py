@@ -143,15 +143,26 @@ def test_memory_that_runs_out_leads_to_the_next_smaller_plan(ready) -> None:
 
     from core.training.train import _run_with_retry
 
+    torch.cuda.reset_peak_memory_stats()
+    heavy = {
+        "batch_rows": 64,
+        "max_length": 384,
+        "rows": 2000,
+        "max_steps": 2,
+        "quantisation": "none",
+        "checkpointing": "off",
+    }
+    free = ready(job="free", **heavy)
+    run_loop(free, planned(free), None)
+    needed = torch.cuda.max_memory_allocated()
     heard = ListProgress()
-    prepared = ready(
-        progress=heard, batch_rows=64, max_length=384, rows=2000, max_steps=2, quantisation="none", checkpointing="off"
-    )
+    prepared = ready(progress=heard, **heavy)
     gc.collect()
     torch.cuda.empty_cache()
-    used = torch.cuda.memory_reserved()
+    used = torch.cuda.memory_allocated()
     total = torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction((used + 1.2 * 2**30) / total)
+    # Three quarters of what 64 rows needed, which 32 rows can do with.
+    torch.cuda.set_per_process_memory_fraction((used + 0.75 * (needed - used)) / total)
     try:
         ending = _run_with_retry(prepared, planned(prepared), None, "hash")
     finally:
