@@ -66,13 +66,14 @@ def main() -> int:
     parser.add_argument("--lr", type=float, default=2e-4)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
     parser.add_argument("--arms", nargs="+", default=["1:1", "8:1", "8:2.83", "8:8"])
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="a Hub id or a folder")
     parser.add_argument("--models", type=Path, default=SAMPLE_DATA / "models")
     options = parser.parse_args()
     device = find_device()
     limit_threads(device)
     with tempfile.TemporaryDirectory(prefix="medft-bench-") as scratch:
         folder, quiet = Path(scratch), SilentProgress()
-        base = resolve(DEFAULT_MODEL, options.models, quiet)
+        base = resolve(options.model, options.models, quiet)
         longest = options.row_tokens
 
         def encoded(path: Path, count: int) -> EncodedRows:
