@@ -55,7 +55,8 @@ def check_adapter(folder: Path) -> dict[str, Any]:
             f"The adapter is of the kind {config.get('peft_type')!r}; only LoRA is understood.",
             "Choose a LoRA adapter.",
         )
-    if config.get("auto_mapping") or config.get("modules_to_save"):
+    # "auto_mapping" only names the base's class: Unsloth writes it into every adapter, PEFT where no task was named.
+    if config.get("modules_to_save"):
         raise ModelError(
             "The adapter replaces whole layers of its base, so the base could not be shown beside it.",
             "Choose a plain LoRA adapter.",

@@ -55,14 +55,19 @@ def test_the_base_pane_is_the_base(tiny: tuple[Path, Path], quantisation: Any) -
 
 def test_the_base_pane_is_the_base_on_4_bit_weights(tiny: tuple[Path, Path]) -> None:
     """One row goes through another 4-bit kernel than two, so what is compared is the likelihood of given answers."""
+    import torch
+
     base, adapter = tiny
     beside = load(ChatTarget(str(base), str(adapter), "nf4"), base, SILENT)
     bare = load(ChatTarget(str(base), "", "nf4"), base, SILENT)
     answers = ("Iron tablets and rest.", "It is a low blood count.", "See a doctor soon.")
     rows = [encode(Record.of(str(n), TURNS[0].content, said), beside.template, 256) for n, said in enumerate(answers)]
-    alone = {index: losses.base for index, losses in Batch(bare).losses(rows)}
     for index, losses in Batch(beside).losses(rows):
-        assert losses.base == pytest.approx(alone[index], rel=0.01)
+        ids, labels = (torch.tensor([list(part)]).cuda() for part in (rows[index].input_ids, rows[index].labels))
+        with torch.no_grad():
+            logits = bare.model(input_ids=ids).logits[0, :-1].float()
+        alone = float(torch.nn.functional.cross_entropy(logits, labels[0, 1:], reduction="sum"))
+        assert losses.base == pytest.approx(alone, rel=0.01)
         assert abs(losses.tuned - losses.base) > 0.01 * losses.base
 
 

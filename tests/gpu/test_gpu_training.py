@@ -138,6 +138,22 @@ def test_the_adapter_loads_into_plain_peft(ready, base) -> None:
     assert total / tokens == pytest.approx(ending.best_eval_loss, rel=LOSS_TOLERANCE)
 
 
+def test_the_run_can_be_asked_beside_its_base(ready, base) -> None:
+    """What either engine saves is what chat and evaluations load."""
+    from core.inference.batch import Batch
+    from core.inference.loader import load
+    from core.inference.messages import ChatTarget
+    from core.progress import SilentProgress
+
+    prepared = ready(quantisation="none")
+    ending = run_loop(prepared, planned(prepared), None)
+    loaded = load(ChatTarget(str(base), str(prepared.job_dir / "adapter"), "none"), base, SilentProgress())
+    losses = [loss for _, loss in Batch(loaded).losses(list(prepared.evaluation))]
+    tokens = sum(loss.tokens for loss in losses)
+    assert sum(loss.tuned for loss in losses) / tokens == pytest.approx(ending.best_eval_loss, rel=LOSS_TOLERANCE)
+    assert sum(loss.tuned for loss in losses) < sum(loss.base for loss in losses)
+
+
 def test_memory_that_runs_out_leads_to_the_next_smaller_plan(ready) -> None:
     import torch
 

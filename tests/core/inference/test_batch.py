@@ -51,7 +51,9 @@ def precise() -> Any:
 
 @pytest.fixture(scope="module", params=[False, True], ids=["lora", "dora"])
 def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    return save_adapter(tmp_path_factory.mktemp("adapter"), base, use_dora=request.param)
+    # Unsloth writes such a mapping into every adapter.
+    mapping = {"base_model_class": "LlamaForCausalLM", "parent_library": "transformers", "unsloth_fixed": True}
+    return save_adapter(tmp_path_factory.mktemp("adapter"), base, use_dora=request.param, auto_mapping=mapping)
 
 
 @pytest.fixture(scope="module")

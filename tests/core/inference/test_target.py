@@ -61,6 +61,13 @@ def test_a_model_is_its_own_target(tmp_path: Path) -> None:
     assert target_of("org/base") == ChatTarget("org/base")
 
 
+def test_what_unsloth_writes_beside_an_adapter_is_no_reason_to_refuse_it(run: Path) -> None:
+    """Unsloth names the base's class in every adapter it makes."""
+    mapping = {"base_model_class": "LlamaForCausalLM", "parent_library": "transformers", "unsloth_fixed": True}
+    adapter = make_adapter(run / "adapter", auto_mapping=mapping)
+    assert target_of(run) == ChatTarget("org/base", str(adapter), "nf4")
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
