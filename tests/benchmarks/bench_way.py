@@ -118,7 +118,7 @@ def tell_training(studio: Studio, run_id: str, trained: Snapshot) -> None:
         # All steps have about the same tokens, so their mean speed is the harmonic mean.
         speed = len(steps) / sum(1 / step["tokens_per_s"] for step in steps)
         say(f"  {speed:.0f} tokens/s over {len(steps)} steps; MFU of the last {steps[-1].get('mfu', float('nan')):.3f}")
-    for name in ("power_w", "utilisation_percent", "gpu_used_gib", "process_gib", "temperature_c"):
+    for name in ("gpu_used_gib", "process_gib", "gpu_utilisation_percent", "gpu_power_w", "gpu_temperature_c"):
         seen = [event[name] for event in events if isinstance(event.get(name), int | float)]
         if seen:
             say(f"  {name}: {min(seen):.1f} to {max(seen):.1f} in {len(seen)} readings")
