@@ -21,6 +21,8 @@ from core.errors import ResourceError
 from core.progress import SilentProgress
 from core.records import Record
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[3]
 PATIENTS = [
     Record.of(f"r{n}", "My son Robert Smith was seen, what now?", "Mr. Alan Kay should rest.") for n in range(9)
