@@ -331,7 +331,7 @@ def _free_bytes(device: Any) -> float:
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return float(free + cached)
     # The system takes memory back from its caches late, and ends processes instead of refusing.
-    return max(0.25 * GIB, psutil.virtual_memory().available - GIB)
+    return float(max(0.25 * GIB, psutil.virtual_memory().available - GIB))
 
 
 def _free_cached() -> None:
