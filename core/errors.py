@@ -31,7 +31,8 @@ class MedftError(Exception):
     """
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
+        # As the constructor takes them, so that an error of another process arrives as it was raised.
+        super().__init__(message, hint)
         self.message = message
         self.hint = hint
 
@@ -68,6 +69,7 @@ class ConfigError(InputError):
         super().__init__(
             " ".join(problem.message for problem in self.problems), "Change the settings named and try again."
         )
+        self.args = (self.problems,)
 
 
 class DatasetError(MedftError):
