@@ -18,7 +18,7 @@ import gradio as gr
 from core.config import QUICK_DEMO
 from core.jobs.job import Job
 from core.jobs.snapshot import Snapshot
-from medft_ui import sidebar, text
+from medft_ui import sidebar, text, train_text
 from medft_ui.api import add_api
 from medft_ui.errors import shown
 from medft_ui.evaluate_text import TAB as EVALUATE
@@ -242,12 +242,12 @@ def _starts(studio: Studio, page: Page) -> Callable[[], list[Any]]:
     """Whatever starts a run also opens the Monitor, on the newest run; returns what does."""
 
     def arrive() -> list[Any]:
-        gr.Info(text.Train.STARTED)
+        gr.Info(train_text.Train.STARTED)
         return [gr.Tabs(selected="monitor"), monitor.LATEST, "", gr.Timer(BUSY_S)]
 
     @shown
     def start_demo() -> list[Any]:
-        studio.start_training(studio.sample().id, QUICK_DEMO, text.Train.DEMO_NAME)
+        studio.start_training(studio.sample().id, QUICK_DEMO, train_text.Train.DEMO_NAME)
         return arrive()
 
     gr.on([page.data.start_demo.click, page.monitor.start_demo.click], start_demo, outputs=page.jump, **SLOW)

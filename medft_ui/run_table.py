@@ -12,7 +12,7 @@ from typing import Any
 from core.jobs.history import RunSummary, differences
 from core.jobs.series import Series as History
 from core.jobs.snapshot import Snapshot
-from medft_ui import parts, text, units
+from medft_ui import parts, text, train_text, units
 from medft_ui.charts import Chart, Series, smooth
 from medft_ui.run_charts import EMPTY, Axis
 from medft_ui.runs_text import Compare, Table
@@ -129,10 +129,10 @@ def differences_html(runs: Sequence[RunSummary], datasets: Mapping[str, str]) ->
 def _label(name: str) -> str:
     if name == "dataset":
         return Compare.UNKNOWN_DATASET
-    return text.SETTINGS[name][0] if name in text.SETTINGS else name
+    return train_text.SETTINGS[name][0] if name in train_text.SETTINGS else name
 
 
 def _value(name: str, value: Any, datasets: Mapping[str, str]) -> str:
     if value is None:
         return units.UNKNOWN
-    return datasets.get(value, Table.GONE) if name == "dataset" else text.option(value)
+    return datasets.get(value, Table.GONE) if name == "dataset" else train_text.option(value)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from core.errors import InputError, MedftError
+from core.errors import InputError
 from core.inference.messages import ChatOptions
 from core.inference.report import report_text
 from core.jobs.snapshot import Snapshot
@@ -144,7 +144,7 @@ def _follow(studio: Studio, chat: Chat, told: Told, opened: Opened) -> None:
         studio.chats.warm()
         now = updates(studio, studio.snapshot(None))
         bases = gr.update(choices=chat_model.base_choices(studio))
-        return [*now, bases, *_chosen(studio, run, _linked(request))]
+        return [*now, bases, *chat_model.chosen(studio, run, _linked(request))]
 
     @shown
     def moved(run: str | None) -> dict[str, Any]:
@@ -155,27 +155,6 @@ def _follow(studio: Studio, chat: Chat, told: Told, opened: Opened) -> None:
     gr.on(opened, show, card.run, [*chat.live, chat.bring.base, card.run, card.step, chat.gone], **raw | QUICK)
     told.models.change(moved, card.run, card.run, **raw | FOLLOW)
     told.talk.change(lambda: updates(studio, studio.snapshot(None)), outputs=chat.live, **FOLLOW)
-
-
-def _chosen(studio: Studio, run: str | None, key: str) -> list[Any]:
-    """The list of what can be talked to, its checkpoints, and whether the link's model is gone.
-
-    Args:
-        studio: The desk.
-        run: What is chosen; None when the screen has just been laid out.
-        key: What the page's link names; empty for none.
-    """
-    listed = chat_model.choices(studio, studio.list_runs())
-    if run is not None or not key:
-        return [relisted(listed, run), gr.skip(), gr.skip()]
-    linked, step = chat_model.split_key(key)
-    try:
-        studio.chats.source(key)
-    except MedftError:
-        wrong = gr.update(value=parts.problems([Clinicians.GONE]), visible=True)
-        return [relisted(listed, run), gr.skip(), wrong]
-    steps = chat_model.step_choices(studio, linked)
-    return [gr.update(choices=listed, value=linked), gr.update(choices=steps, value=step), gr.skip()]
 
 
 def _linked(request: gr.Request) -> str:

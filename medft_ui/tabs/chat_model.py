@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from core.errors import InputError
+from core.errors import InputError, MedftError
 from core.inference.desk import BASE, STEP, ChatSource
 from core.inference.messages import ChatStatus
 from core.inference.shelf import PREFIX
 from core.jobs.job import Job
 from core.jobs.snapshot import Snapshot
 from medft_ui import parts, text, units
-from medft_ui.chat_text import Bring, Chat, Status
+from medft_ui.chat_text import Bring, Chat, Clinicians, Status
 from medft_ui.errors import shown
 from medft_ui.events import SLOW
+from medft_ui.pickers import relisted
 from medft_ui.run_words import phase_words, share_done
 from medft_ui.tabs.export import run_choices
 
@@ -171,6 +172,27 @@ def status_html(status: ChatStatus, newest: Snapshot) -> str:
     line = Status.ANSWERING if status.state == "answering" else Status.READY
     waiting = f" · {Status.WAITING.format(count=status.waiting)}" if status.waiting else ""
     return parts.note(line.format(device=status.device, gib=held) + waiting)
+
+
+def chosen(studio: Studio, run: str | None, key: str) -> list[Any]:
+    """The list of what can be talked to, its checkpoints, and whether the link's model is gone.
+
+    Args:
+        studio: The desk.
+        run: What is chosen; None when the screen has just been laid out.
+        key: What the page's link names; empty for none.
+    """
+    listed = choices(studio, studio.list_runs())
+    if run is not None or not key:
+        return [relisted(listed, run), gr.skip(), gr.skip()]
+    linked, step = split_key(key)
+    try:
+        studio.chats.source(key)
+    except MedftError:
+        wrong = gr.update(value=parts.problems([Clinicians.GONE]), visible=True)
+        return [relisted(listed, run), gr.skip(), wrong]
+    steps = step_choices(studio, linked)
+    return [gr.update(choices=listed, value=linked), gr.update(choices=steps, value=step), gr.skip()]
 
 
 def token_of(studio: Studio, newest: Snapshot) -> str:

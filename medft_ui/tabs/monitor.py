@@ -15,7 +15,7 @@ import gradio as gr
 from core.config import TrainingConfig
 from core.jobs.job import Job
 from core.jobs.snapshot import Snapshot
-from medft_ui import parts, text, units
+from medft_ui import parts, text, train_text, units
 from medft_ui.charts import live_chart
 from medft_ui.curve import read_curve
 from medft_ui.errors import shown
@@ -352,10 +352,10 @@ def _samples(snapshot: Snapshot) -> str:
 
 def _settings(snapshot: Snapshot, config: TrainingConfig) -> str:
     chosen = [
-        (text.CHOICES.get(name, name), text.option(choice.value), choice.reason)
+        (train_text.CHOICES.get(name, name), train_text.option(choice.value), choice.reason)
         for name, choice in snapshot.choices.items()
     ]
-    given = [(text.SETTINGS[name][0], text.option(value)) for name, value in config.to_json().items()]
+    given = [(train_text.SETTINGS[name][0], train_text.option(value)) for name, value in config.to_json().items()]
     choices = f"<h3>{escape(text.Monitor.CHOICES)}</h3>{parts.facts(chosen)}" if chosen else ""
     return choices + parts.table(text.Monitor.SETTING_COLUMNS, given, text.Monitor.SETTINGS)
 

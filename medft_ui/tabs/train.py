@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.config import PRESETS, RECOMMENDED
-from medft_ui import parts, text
+from medft_ui import parts, train_text
 from medft_ui.errors import shown
 from medft_ui.events import FOLLOW, QUICK, SLOW
 from medft_ui.lazy import Opened
@@ -75,14 +75,14 @@ def build(studio: Studio, around: Around, opened: Opened) -> Train:
         with gr.Column(elem_classes="card", scale=6, min_width=320):
             made = _recipe(studio)
         with gr.Column(elem_classes="card", scale=5, min_width=320):
-            plan = gr.HTML(parts.heading(text.Train.PLAN))
-            start = gr.Button(text.Train.START, variant="primary")
+            plan = gr.HTML(parts.heading(train_text.Train.PLAN))
+            start = gr.Button(train_text.Train.START, variant="primary")
             reasons = gr.HTML()
     with gr.Column(elem_classes="card"):
         with gr.Row(elem_classes="spread"):
-            gr.HTML(parts.heading(text.Train.TAUGHT, text.Train.TAUGHT_ASIDE))
-            row = gr.Number(1, label=text.Train.ROW, precision=0, minimum=1, scale=0, min_width=110)
-        taught = gr.HTML(parts.note(text.Train.TAUGHT_EMPTY))
+            gr.HTML(parts.heading(train_text.Train.TAUGHT, train_text.Train.TAUGHT_ASIDE))
+            row = gr.Number(1, label=train_text.Train.ROW, precision=0, minimum=1, scale=0, min_width=110)
+        taught = gr.HTML(parts.note(train_text.Train.TAUGHT_EMPTY))
     train = Train(plan=plan, start=start, reasons=reasons, row=row, taught=taught, **made)
     _wire(studio, train)
     _follow(studio, train, around, opened)
@@ -91,19 +91,19 @@ def build(studio: Studio, around: Around, opened: Opened) -> Train:
 
 
 def _recipe(studio: Studio) -> dict[str, Any]:
-    gr.HTML(parts.heading(text.Train.RECIPE))
+    gr.HTML(parts.heading(train_text.Train.RECIPE))
     dataset, model = _what(studio)
     preset = gr.Radio(
-        [entry.name for entry in PRESETS], value=PRESETS[0].name, label=text.Train.PRESET, elem_classes="presets"
+        [entry.name for entry in PRESETS], value=PRESETS[0].name, label=train_text.Train.PRESET, elem_classes="presets"
     )
     preset_note = gr.HTML(parts.note(PRESETS[0].about))
     fields = train_form.controls(train_form.SIMPLE)
-    gr.HTML(parts.note(text.Train.ZONES))
-    with gr.Accordion(text.Train.ADVANCED, open=False):
+    gr.HTML(parts.note(train_text.Train.ZONES))
+    with gr.Accordion(train_text.Train.ADVANCED, open=False):
         for title, names in train_form.ADVANCED.items():
             gr.HTML(f"<h3>{escape(title)}</h3>")
             fields |= train_form.controls(names)
-    name = gr.Textbox(label=text.Train.NAME, info=text.Train.NAME_INFO, max_length=80)
+    name = gr.Textbox(label=train_text.Train.NAME, info=train_text.Train.NAME_INFO, max_length=80)
     form = (model, *(fields[key] for key in train_form.NAMES if key != "model"))
     return {"dataset": dataset, "preset": preset, "preset_note": preset_note, "name": name, "form": form}
 
@@ -111,8 +111,10 @@ def _recipe(studio: Studio) -> dict[str, Any]:
 def _what(studio: Studio) -> tuple[gr.Dropdown, gr.Dropdown]:
     listed = data_views.dataset_choices(studio.list_datasets())
     # as it will most likely be, so that nothing is planned twice
-    dataset = gr.Dropdown(listed, value=pick_of(listed, None), label=text.Train.DATASET, info=text.Train.DATASET_INFO)
-    label, info = text.SETTINGS["model"]
+    dataset = gr.Dropdown(
+        listed, value=pick_of(listed, None), label=train_text.Train.DATASET, info=train_text.Train.DATASET_INFO
+    )
+    label, info = train_text.SETTINGS["model"]
     choices = train_form.model_choices([model.id for model in studio.models()])
     model = gr.Dropdown(
         choices, value=RECOMMENDED.model, label=label, info=info, allow_custom_value=True, elem_id="set-model"
@@ -177,7 +179,9 @@ def _wire_start(studio: Studio, train: Train, around: Around) -> None:
 
 def _plan_updates(studio: Studio, dataset_id: str | None, preset: str, values: Sequence[Any]) -> list[Any]:
     view = plan_view(studio, dataset_id, preset, values)
-    button = gr.update(interactive=view.ready, value=text.Train.START if view.ready else text.Train.START_BLOCKED)
+    button = gr.update(
+        interactive=view.ready, value=train_text.Train.START if view.ready else train_text.Train.START_BLOCKED
+    )
     return [view.plan, button, view.reasons, view.note]
 
 

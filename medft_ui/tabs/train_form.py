@@ -13,14 +13,14 @@ import gradio as gr
 
 from core.config import RECOMMENDED, RECOMMENDED_ZONES, TrainingConfig
 from core.model.catalogue import CATALOGUE
-from medft_ui import text
+from medft_ui import train_text
 from medft_ui.theme import SLIDERS
 
 HINTS = get_type_hints(TrainingConfig)
 # What stands in the open; the rest waits under Advanced, by group.
 SIMPLE = ("learning_rate", "epochs", "rank", "alpha", "max_length", "quantisation")
 ADVANCED: Mapping[str, tuple[str, ...]] = {
-    text.Train.GROUP_MEMORY: (
+    train_text.Train.GROUP_MEMORY: (
         "engine",
         "precision",
         "batch_rows",
@@ -29,9 +29,9 @@ ADVANCED: Mapping[str, tuple[str, ...]] = {
         "checkpointing",
         "optimizer",
     ),
-    text.Train.GROUP_ADAPTER: ("targets", "dropout", "rslora", "dora"),
-    text.Train.GROUP_SCHEDULE: ("schedule", "warmup_ratio", "weight_decay", "max_grad_norm", "max_steps", "seed"),
-    text.Train.GROUP_WATCH: (
+    train_text.Train.GROUP_ADAPTER: ("targets", "dropout", "rslora", "dora"),
+    train_text.Train.GROUP_SCHEDULE: ("schedule", "warmup_ratio", "weight_decay", "max_grad_norm", "max_steps", "seed"),
+    train_text.Train.GROUP_WATCH: (
         "eval_every",
         "save_every",
         "early_stopping",
@@ -48,14 +48,15 @@ def model_choices(kept: Sequence[str] = ()) -> list[tuple[str, str]]:
     """The catalogue, and what else lies on this disk; any other id or folder can be typed in."""
     known = {card.id for card in CATALOGUE}
     listed = [
-        (text.Train.MODEL_CHOICE.format(title=card.title, gb=f"{card.download_gb:.2g}"), card.id) for card in CATALOGUE
+        (train_text.Train.MODEL_CHOICE.format(title=card.title, gb=f"{card.download_gb:.2g}"), card.id)
+        for card in CATALOGUE
     ]
     return listed + [(name, name) for name in kept if name not in known]
 
 
 def control(name: str) -> gr.components.Component:
     """Make the control of one setting."""
-    label, info = text.SETTINGS[name]
+    label, info = train_text.SETTINGS[name]
     value, kind = getattr(RECOMMENDED, name), HINTS[name]
     common: dict[str, Any] = {"label": label, "info": info, "elem_id": f"set-{name}", "interactive": True}
     if name in SLIDERS:
@@ -66,7 +67,7 @@ def control(name: str) -> gr.components.Component:
         return gr.Checkbox(value, **common)
     if get_args(kind) and isinstance(get_args(kind)[0], str):
         return gr.Dropdown(
-            [(text.OPTIONS.get(option, option), option) for option in get_args(kind)], value=value, **common
+            [(train_text.OPTIONS.get(option, option), option) for option in get_args(kind)], value=value, **common
         )
     if name == "sample_prompts":
         return gr.Textbox("\n".join(value), lines=2, **common)
@@ -107,5 +108,7 @@ def to_values(config: TrainingConfig) -> list[Any]:
 def differences(config: TrainingConfig, preset: TrainingConfig) -> list[str]:
     """Labels of the settings that are not the preset's; the model is the person's own choice."""
     return [
-        text.SETTINGS[name][0] for name in NAMES if name != "model" and getattr(config, name) != getattr(preset, name)
+        train_text.SETTINGS[name][0]
+        for name in NAMES
+        if name != "model" and getattr(config, name) != getattr(preset, name)
     ]

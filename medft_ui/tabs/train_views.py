@@ -15,7 +15,7 @@ from core.config import PRESETS, Preset
 from core.errors import ConfigError, MedftError
 from core.model.catalogue import CATALOGUE
 from core.model.plan import Plan
-from medft_ui import parts, text, units
+from medft_ui import parts, train_text, units
 from medft_ui.tabs import train_form
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 TONES: dict[str, parts.Tone] = {"fits": "good", "tight": "look", "does not fit": "bad"}
 MEMORY_PARTS = (
-    (text.Train.M_WEIGHTS, ("attention_weights", "mlp_weights", "embedding_weights")),
-    (text.Train.M_ADAPTER, ("adapter", "optimizer")),
-    (text.Train.M_ACTIVATIONS, ("activations", "logits", "working")),
-    (text.Train.M_CONTEXT, ("context",)),
+    (train_text.Train.M_WEIGHTS, ("attention_weights", "mlp_weights", "embedding_weights")),
+    (train_text.Train.M_ADAPTER, ("adapter", "optimizer")),
+    (train_text.Train.M_ACTIVATIONS, ("activations", "logits", "working")),
+    (train_text.Train.M_CONTEXT, ("context",)),
 )
 
 
@@ -64,37 +64,37 @@ def plan_view(studio: Studio, dataset_id: str | None, preset_name: str, values: 
         return PlanView(_problem_card([problem.message for problem in error.problems]), "", note, False)
     except MedftError as error:
         return PlanView(_problem_card([str(error)]), "", note, False)
-    problems = [problem.message for problem in found] if dataset_id else [text.Train.NO_DATASET]
+    problems = [problem.message for problem in found] if dataset_id else [train_text.Train.NO_DATASET]
     if os.environ.get("SPACES_ZERO_GPU"):
-        problems = [text.Train.ZERO_GPU, *problems]
+        problems = [train_text.Train.ZERO_GPU, *problems]
     changed = train_form.differences(config, preset.config)
     if changed:
-        note += parts.note(text.Train.CHANGED.format(preset=preset.name, names=", ".join(changed)))
+        note += parts.note(train_text.Train.CHANGED.format(preset=preset.name, names=", ".join(changed)))
     about = _model_note(config.model)
     if plan is None:
         return PlanView(_unplanned_card(problems), about, note, not problems)
-    reasons = f"<h3>{escape(text.Train.REASONS)}</h3>{parts.facts(_choice_rows(plan))}{about}"
+    reasons = f"<h3>{escape(train_text.Train.REASONS)}</h3>{parts.facts(_choice_rows(plan))}{about}"
     return PlanView(_plan_card(plan, problems), reasons, note, not problems)
 
 
 def _problem_card(problems: Sequence[str]) -> str:
-    count = units.plural(len(problems), *text.Train.PROBLEM_WORDS)
-    pill = parts.pill(text.Train.PROBLEMS.format(count=count), "bad")
-    return parts.heading(text.Train.PLAN, pill_html=pill) + parts.problems(problems)
+    count = units.plural(len(problems), *train_text.Train.PROBLEM_WORDS)
+    pill = parts.pill(train_text.Train.PROBLEMS.format(count=count), "bad")
+    return parts.heading(train_text.Train.PLAN, pill_html=pill) + parts.problems(problems)
 
 
 def _unplanned_card(problems: Sequence[str]) -> str:
     if problems:
         return _problem_card(problems)
-    later = parts.heading(text.Train.PLAN, pill_html=parts.pill(text.Train.LATER, "info"))
-    return later + parts.note(text.Train.LATER_HINT)
+    later = parts.heading(train_text.Train.PLAN, pill_html=parts.pill(train_text.Train.LATER, "info"))
+    return later + parts.note(train_text.Train.LATER_HINT)
 
 
 def _plan_card(plan: Plan, problems: Sequence[str]) -> str:
     need, free = units.gib(plan.memory.total_gib), units.gib(plan.available_gib)
-    pill = parts.pill(text.Train.FITS.format(verdict=plan.verdict, need=need, free=free), TONES[plan.verdict])
-    said = parts.problems(problems) or parts.note(text.Train.NO_PROBLEMS)
-    title = parts.heading(text.Train.PLAN, pill_html=pill)
+    pill = parts.pill(train_text.Train.FITS.format(verdict=plan.verdict, need=need, free=free), TONES[plan.verdict])
+    said = parts.problems(problems) or parts.note(train_text.Train.NO_PROBLEMS)
+    title = parts.heading(train_text.Train.PLAN, pill_html=pill)
     return title + _memory_bar(plan) + parts.facts(_time_rows(plan)) + said
 
 
@@ -104,45 +104,47 @@ def _memory_bar(plan: Plan) -> str:
     whole = max(plan.available_gib, plan.memory.total_gib)
     blocks = "".join(f'<i style="width:{size / whole * 100:.1f}%"></i>' for _, size in parted)
     words = " · ".join(f"{label} {size:.2f}" for label, size in parted)
-    free = text.Train.M_FREE.format(free=f"{max(0.0, plan.available_gib - plan.memory.total_gib):.1f}")
+    free = train_text.Train.M_FREE.format(free=f"{max(0.0, plan.available_gib - plan.memory.total_gib):.1f}")
     over = " over" if plan.verdict == "does not fit" else ""
-    label = f"{text.Train.M_LABEL}: {words} · {free}"
+    label = f"{train_text.Train.M_LABEL}: {words} · {free}"
     stack = f'<div class="stack{over}" role="img" aria-label="{escape(label, True)}">{blocks}</div>'
     return f'{stack}<p class="aside">{escape(f"{words} · {free}")}</p>'
 
 
 def _time_rows(plan: Plan) -> list[tuple[str, str, str]]:
-    speed = text.Train.P_SPEED.format(speed=units.count(plan.tokens_per_s))
-    steps = text.Train.P_STEPS.format(steps=units.count(plan.total_steps), every=units.count(plan.eval_every))
+    speed = train_text.Train.P_SPEED.format(speed=units.count(plan.tokens_per_s))
+    steps = train_text.Train.P_STEPS.format(steps=units.count(plan.total_steps), every=units.count(plan.eval_every))
     return [
-        (text.Train.P_TIME, units.duration(plan.time_s), speed),
-        (text.Train.P_TOKENS, units.count(plan.step_tokens), steps),
+        (train_text.Train.P_TIME, units.duration(plan.time_s), speed),
+        (train_text.Train.P_TOKENS, units.count(plan.step_tokens), steps),
     ]
 
 
 def _choice_rows(plan: Plan) -> list[tuple[str, str, str]]:
     choices = plan.choices().items()
-    return [(text.CHOICES.get(name, name), text.option(choice.value), choice.reason) for name, choice in choices]
+    return [
+        (train_text.CHOICES.get(name, name), train_text.option(choice.value), choice.reason) for name, choice in choices
+    ]
 
 
 def _model_note(model: str) -> str:
     card = next((entry for entry in CATALOGUE if entry.id == model), None)
     if card is None:
-        return parts.note(text.Train.OTHER_MODEL)
-    gated = text.Train.GATED if card.gated else ""
-    return parts.note(text.Train.MODEL_NOTE.format(about=card.about, licence=card.licence, gated=gated))
+        return parts.note(train_text.Train.OTHER_MODEL)
+    gated = train_text.Train.GATED if card.gated else ""
+    return parts.note(train_text.Train.MODEL_NOTE.format(about=card.about, licence=card.licence, gated=gated))
 
 
 def taught_html(studio: Studio, dataset_id: str | None, row: int, values: Sequence[Any]) -> str:
     """The exact text of one row, with what is learnt marked."""
     if not dataset_id:
-        return parts.note(text.Train.NO_DATASET)
+        return parts.note(train_text.Train.NO_DATASET)
     try:
         config = train_form.to_config(values)
         pieces = studio.highlight(dataset_id, config, row - 1) if not config.problems() else None
     except MedftError as error:
         return parts.note(str(error))
     if pieces is None:
-        return parts.note(text.Train.TAUGHT_LATER)
+        return parts.note(train_text.Train.TAUGHT_LATER)
     body = "".join(f"<mark>{escape(piece)}</mark>" if learnt else escape(piece) for piece, learnt in pieces)
-    return f'<pre class="taught" tabindex="0" aria-label="{escape(text.Train.TAUGHT, True)}">{body}</pre>'
+    return f'<pre class="taught" tabindex="0" aria-label="{escape(train_text.Train.TAUGHT, True)}">{body}</pre>'

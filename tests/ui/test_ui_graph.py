@@ -17,7 +17,7 @@ from core.config import PRESETS, TrainingConfig
 from core.errors import ConfigError
 from core.jobs.snapshot import Phase
 from core.settings import REPOSITORY
-from medft_ui import text
+from medft_ui import text, train_text
 from medft_ui.app import build_app
 from medft_ui.lazy import Opened, Told, at_once
 from medft_ui.tabs import train_form
@@ -245,7 +245,7 @@ def _literals(call: ast.Call) -> list[str]:
 
 
 def test_every_setting_option_and_state_has_words() -> None:
-    assert sorted(text.SETTINGS) == sorted(train_form.NAMES)
+    assert sorted(train_text.SETTINGS) == sorted(train_form.NAMES)
     from core.dataset.mapping import KINDS
     from core.jobs.job import STATES
     from medft_ui.tabs.mapping_form import PICKED_ROLES
