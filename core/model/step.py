@@ -34,9 +34,9 @@ def forward_tokens_of(case: Case) -> int:
 def aimed_step_tokens(case: Case) -> int:
     """Tokens of an optimizer step: what keeps the device busy, but enough steps to learn in, of eight examples or more."""
     config, stats = case.config, case.stats
-    # With a fixed number of steps the data do not bound the step.
-    seen = math.inf if config.max_steps else stats.tokens * config.epochs
-    return int(min(forward_tokens_of(case), max(seen / AIMED_STEPS, 8 * stats.mean_tokens)))
+    # A fixed number of steps shares out the same passes: a big device must not read a small data set over and over.
+    steps = config.max_steps or AIMED_STEPS
+    return int(min(forward_tokens_of(case), max(stats.tokens * config.epochs / steps, 8 * stats.mean_tokens)))
 
 
 def row_tokens_of(case: Case, packing: bool) -> int:

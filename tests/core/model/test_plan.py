@@ -53,6 +53,14 @@ def test_a_big_card_gets_the_plan_of_the_measurements() -> None:
     assert small.batch_rows.value == 8
 
 
+def test_a_fixed_number_of_steps_does_not_read_a_small_data_set_over_and_over_on_a_big_card() -> None:
+    demo = plan(QUICK_DEMO, SMOL, SAMPLE, H100)
+    assert demo.total_steps == 24
+    assert 2 < demo.total_steps * demo.step_tokens / SAMPLE.tokens <= QUICK_DEMO.epochs
+    large = plan(RECOMMENDED.changed(max_steps=24, max_length=2048), LLAMA_8B, MEDQUAD, H100)
+    assert large.step_tokens == 8192, "where the data are plenty, a step still fills the card"
+
+
 def test_a_free_colab_card_is_planned_from_its_properties() -> None:
     found = plan(RECOMMENDED, LLAMA_8B, MEDQUAD, T4)
     assert (found.precision.value, found.attention.value, found.quantisation.value) == ("fp16", "per_example", "nf4")
