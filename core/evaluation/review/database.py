@@ -5,7 +5,9 @@
 
 WAL lets raters read while another's rating is written. ``synchronous=FULL`` syncs the log at each commit: with NORMAL a
 killed process loses nothing, but a power cut may take the last ratings that the page had called saved; a rating is rare
-and dear, and a sync is milliseconds. Ratings are append-only: triggers refuse to change or delete one.
+and dear, and a sync is milliseconds. Drives that cannot share memory (a mounted Google Drive, NFS, a Windows folder in
+WSL) cannot hold a WAL: there a new file keeps SQLite's roll-back journal, and raters wait for each other's commits.
+Ratings are append-only: triggers refuse to change or delete one.
 It does not know: what the tables mean.
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -129,7 +132,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
         db.row_factory = sqlite3.Row
-        _switch_to_wal(db)
+        # What a file was made with, it keeps.
+        if path.stat().st_size == 0 and holds_wal(path.parent):
+            _switch_to_wal(db)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
         _make_tables(db, path)
@@ -137,6 +142,20 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def holds_wal(folder: Path) -> bool:
+    """Whether a database there can write ahead; tried on one of its own, since a failed switch spoils a file."""
+    with tempfile.TemporaryDirectory(prefix=".journal-", dir=folder) as place:
+        trial = sqlite3.connect(Path(place) / "trial.sqlite3", isolation_level=None)
+        try:
+            (mode,) = trial.execute("PRAGMA journal_mode = WAL").fetchone()
+            trial.execute("CREATE TABLE trial (number INTEGER)")
+            return bool(mode == "wal")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            trial.close()
 
 
 def _switch_to_wal(db: sqlite3.Connection) -> None:
