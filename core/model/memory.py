@@ -4,8 +4,9 @@ Weights, adapter and optimizer are counted exactly; activations per token and la
 tensors that each engine keeps for the backward pass. The GPU factors are counted from what autograd keeps and held
 against torch's peak of allocated memory in 14 runs on one H100 80GB (8B and 1B Llama shapes, both engines, NF4 and
 unquantised, packed and padded, with and without checkpointing; tests/core/model/test_memory_calibration.py has the
-table). Not measured on a GPU and so only derived: int8, DoRA, float32 arithmetic, other ranks than 8 and 16, adapters
-on fewer layers, other families, cards before compute capability 8.0. The CPU factors are fitted to two cores (135M).
+table). Adapters on fewer layers and other families are counted on tiny models (tests/core/model/test_memory_counted.py),
+for Unsloth only read from its source. Not measured on a GPU and so only derived: DoRA, float32 arithmetic, families
+other than Llama, cards before compute capability 8.0. The CPU factors are fitted to two cores (135M).
 tests/gpu/bench_gpu.py --part memory measures anew.
 It does not know: which set-up is wise (plan.py), data sets, the machine.
 """
@@ -17,7 +18,7 @@ from typing import Literal
 
 from core.config import Optimizer, Precision, Quantisation
 from core.model.device import GIB
-from core.model.shape import ATTENTION_LAYERS, ModelShape
+from core.model.shape import ATTENTION_LAYERS, MLP_LAYERS, ModelShape
 
 EngineName = Literal["unsloth", "transformers"]
 Attention = Literal["varlen", "per_example", "padded"]
@@ -62,9 +63,12 @@ FACTORS: dict[tuple[str, EngineName], ActivationFactors] = {
     ("cuda", "transformers"): ActivationFactors(hidden=6.0, intermediate=4.0, queries=4.0),
     ("cpu", "transformers"): ActivationFactors(10.0, 4.0, 5.0, gradients=3.0, dequantised=2.0),
 }
-# PEFT casts the input of every adapted layer anew unless bitsandbytes' layers leave that to autocast: q, k, v, gate and
-# up then keep a copy each instead of sharing two, and o one beside the attention's output (down's is no second one).
-UNQUANTISED_COPIES = ActivationFactors(hidden=3.0, intermediate=0.0, queries=1.0)
+# Layers that read the same tensor: bitsandbytes' layers share one copy for their adapters, an unquantised base keeps one
+# for each adapter, because PEFT casts the input anew.
+SHARED_INPUTS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+# Families whose queries and keys are normed, and those that norm the outputs of attention and MLP once more.
+QK_NORMED = frozenset({"qwen3", "gemma3", "gemma3_text", "olmo2", "olmo3"})
+NORMED_TWICE = frozenset({"gemma2", "gemma3", "gemma3_text"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,20 +195,35 @@ def _linear_bytes(setup: Setup) -> float:
     return INT8_BYTES if setup.quantisation == "int8" else setup.weight_bytes
 
 
-def _layer_activations(shape: ModelShape, setup: Setup) -> float:
-    """Bytes that one decoder layer keeps for its backward pass."""
+def _layer_widths(shape: ModelShape, setup: Setup) -> float:
+    """Values that one decoder layer keeps of each token for its backward pass."""
     factors = FACTORS[setup.kind, setup.engine]
-    hidden, queries = factors.hidden, factors.queries
-    on_gpu, padded = setup.kind == "cuda", setup.attention == "padded"
-    if on_gpu and setup.engine == "transformers" and setup.quantisation == "none":
-        hidden, queries = hidden + UNQUANTISED_COPIES.hidden, queries + UNQUANTISED_COPIES.queries
-    if on_gpu and setup.engine == "unsloth" and padded:
+    hidden, intermediate, queries = factors.hidden, factors.intermediate, factors.queries
+    if not set(setup.targets) & set(MLP_LAYERS) and setup.quantisation != "int8":
+        # Nobody needs the MLP's input and the input of down (int8 layers keep theirs all the same): gate, its activation
+        # and up are left. Unsloth's fused MLP recomputes the activation, but it is only used where all have adapters.
+        hidden -= 1
+        intermediate += 1 if setup.engine == "unsloth" else -1
+    if setup.kind == "cuda" and setup.engine == "transformers" and setup.quantisation == "none":
+        adapted = [len(set(group) & set(setup.targets)) for group in SHARED_INPUTS]
+        hidden += sum(max(0, count - 1) for count in adapted)
+        queries += "o_proj" in setup.targets
+    # transformers keeps a norm's input as float32, two widths; Unsloth as it is.
+    normed = 2 if setup.engine == "transformers" else 1
+    if shape.family in QK_NORMED:
+        queries += normed * (1 + shape.kv_heads / shape.heads)
+    if shape.family in NORMED_TWICE:
+        hidden += 2 * normed
+    if setup.kind == "cuda" and setup.engine == "unsloth" and setup.attention == "padded":
         # Unsloth gives padded rows to torch's grouped attention: keys and values stay as narrow as they are.
         queries += 2 * shape.kv_heads / shape.heads - 2
-    widths = hidden * shape.hidden + factors.intermediate * shape.intermediate
-    widths += queries * shape.heads * shape.head_width
-    kept = setup.forward_tokens * widths * setup.activation_bytes
-    if on_gpu and setup.engine == "transformers" and padded:
+    return hidden * shape.hidden + intermediate * shape.intermediate + queries * shape.heads * shape.head_width
+
+
+def _layer_activations(shape: ModelShape, setup: Setup) -> float:
+    """Bytes that one decoder layer keeps for its backward pass."""
+    kept = setup.forward_tokens * _layer_widths(shape, setup) * setup.activation_bytes
+    if setup.kind == "cuda" and setup.engine == "transformers" and setup.attention == "padded":
         # torch's memory-efficient kernel keeps the mask over padding as numbers: one value a row and pair of tokens.
         kept += setup.batch_rows * setup.row_tokens**2 * setup.activation_bytes
     if setup.dora:

@@ -17,6 +17,21 @@ from core.errors import ModelError
 
 ATTENTION_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj")
 MLP_LAYERS = ("gate_proj", "up_proj", "down_proj")
+# Sizes that a config.json may leave out, because transformers knows them by the family (Google's Gemma 3 4B does).
+_GEMMA_3 = {
+    "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "vocab_size": 262_208,
+    "max_position_embeddings": 131_072, "tie_word_embeddings": True,
+}  # fmt: skip
+LEFT_OUT: Mapping[str, Mapping[str, Any]] = {
+    "gemma": {"head_dim": 256, "tie_word_embeddings": True},
+    "gemma2": {"head_dim": 256, "tie_word_embeddings": True},
+    "gemma3": _GEMMA_3,
+    "gemma3_text": _GEMMA_3,
+    "smollm3": {"tie_word_embeddings": True},
+    "cohere": {"tie_word_embeddings": True},
+    "cohere2": {"tie_word_embeddings": True},
+}
+EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +67,22 @@ class ModelShape:
         """Read the content of a config.json; a multimodal model counts with its text part.
 
         Raises:
-            ModelError: if a size is missing, as with a model that is not a decoder-only transformer.
+            ModelError: if a size is missing, as with a model that is not a decoder-only transformer, or if it has experts.
         """
         text = body.get("text_config") if isinstance(body.get("text_config"), Mapping) else body
         assert isinstance(text, Mapping)
+        family = str(text.get("model_type") or body.get("model_type") or "unknown")
+        if any(int(text.get(name) or 0) > 1 for name in EXPERTS):
+            raise ModelError(
+                f"This is a mixture of experts ({family}): its experts cannot be quantised or adapted here.",
+                "Choose a model without experts, such as Llama, Qwen 3 (up to 32B), Mistral or Gemma.",
+            )
+        tied = body.get("tie_word_embeddings", LEFT_OUT.get(family, {}).get("tie_word_embeddings", False))
+        text = {**LEFT_OUT.get(family, {}), "tie_word_embeddings": tied, **text}
         try:
             heads, hidden = int(text["num_attention_heads"]), int(text["hidden_size"])
             return cls(
-                family=str(text.get("model_type") or body.get("model_type") or "unknown"),
+                family=family,
                 hidden=hidden,
                 intermediate=int(text["intermediate_size"]),
                 layers=int(text["num_hidden_layers"]),
@@ -67,7 +90,7 @@ class ModelShape:
                 kv_heads=int(text.get("num_key_value_heads") or heads),
                 head_width=int(text.get("head_dim") or hidden // heads),
                 vocabulary=int(text["vocab_size"]),
-                tied=bool(text.get("tie_word_embeddings", body.get("tie_word_embeddings", False))),
+                tied=bool(text["tie_word_embeddings"]),
                 max_positions=int(text.get("max_position_embeddings") or 2048),
             )
         except (KeyError, TypeError, ValueError) as error:
