@@ -119,16 +119,20 @@ def _run(prepared: Prepared, plan: Plan, resume: Path | None) -> Ending:
     progress.phase("loading the model")
     loaded = prepared.engine.load(prepared.base.folder, prepared.config, plan)
     progress.phase("packing the rows")
-    trainer, steps = _trainer(prepared, plan, loaded)
+    state = _state_of(resume) if resume else {}
+    trainer, steps = _trainer(prepared, plan, loaded, state)
     # A step at which the person stopped before its evaluation was done is evaluated now.
-    trainer.args.eval_on_start = resume is not None and _owes_evaluation(resume, trainer.args)
+    trainer.args.eval_on_start = bool(state) and _owes_evaluation(state, trainer.args)
     if resume is None:
         trainer.parts.reporter.judge_base = functools.partial(_judge_base, prepared, trainer)
     _check_first_batch(trainer, progress)
     progress.phase("starting")
     began = time.monotonic()
     try:
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        if resume and _is_through(state, steps, prepared.config.early_stopping):
+            trainer.take_up(resume)
+        else:
+            trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     except TrainingDiverged as error:
         kept = keep_adapter(prepared.job_dir, prepared.base, trainer.state.best_global_step or None)
         if kept is None:
@@ -139,8 +143,8 @@ def _run(prepared: Prepared, plan: Plan, resume: Path | None) -> Ending:
     return _ending(prepared, trainer.state, steps, time.monotonic() - began)
 
 
-def _trainer(prepared: Prepared, plan: Plan, loaded: LoadedModel) -> tuple[Any, int]:
-    """Build the trainer; returns it and the steps of the run."""
+def _trainer(prepared: Prepared, plan: Plan, loaded: LoadedModel, state: dict[str, Any]) -> tuple[Any, int]:
+    """Build the trainer; returns it and the steps of the run. ``state`` is a checkpoint's, empty where there is none."""
     packing, capacity = plan.packing.value, prepared.config.max_length
     train = Bins.of(prepared.train, capacity, packing)
     evaluation = Bins.of(prepared.evaluation, capacity, packing) if prepared.evaluation else None
@@ -160,7 +164,7 @@ def _trainer(prepared: Prepared, plan: Plan, loaded: LoadedModel) -> tuple[Any, 
         train_dataset=train,
         eval_dataset=evaluation,
         data_collator=collate_packed if packing else functools.partial(collate_padded, pad_id=prepared.template.pad_id),
-        callbacks=_callbacks(prepared.config, reporter, evaluation is not None),
+        callbacks=_callbacks(prepared.config, reporter, evaluation is not None, state),
     )
     _silence(trainer)
     return trainer, steps
@@ -189,12 +193,14 @@ def _judge_base(prepared: Prepared, trainer: Any) -> None:
             trainer.parts.reporter.listening.samples(0)
 
 
-def _callbacks(config: TrainingConfig, reporter: Reporter, evaluates: bool) -> list[Any]:
+def _callbacks(config: TrainingConfig, reporter: Reporter, evaluates: bool, state: dict[str, Any]) -> list[Any]:
     from transformers import EarlyStoppingCallback  # noqa: PLC0415
 
     found = [callback_class()(reporter)]
     if config.early_stopping and evaluates:
-        found.append(EarlyStoppingCallback(early_stopping_patience=config.early_stopping))
+        patience = EarlyStoppingCallback(early_stopping_patience=config.early_stopping)
+        patience.early_stopping_patience_counter = _waited(state)
+        found.append(patience)
     return found
 
 
@@ -255,13 +261,28 @@ def _rows_of(batch: dict[str, Any], rows: Sequence[Row]) -> list[Row]:
     return list(rows[: batch["input_ids"].shape[0]])
 
 
-def _owes_evaluation(checkpoint: Path, arguments: Any) -> bool:
+def _state_of(checkpoint: Path) -> dict[str, Any]:
+    """What the library notes in a checkpoint: the step, what was logged, how long early stopping has waited."""
+    return dict(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8")))
+
+
+def _waited(state: dict[str, Any]) -> int:
+    """Evaluations without improvement up to a checkpoint; the library restores them only with all else it should not."""
+    kept = state.get("stateful_callbacks", {}).get("EarlyStoppingCallback", {})
+    return int(kept.get("attributes", {}).get("early_stopping_patience_counter", 0))
+
+
+def _is_through(state: dict[str, Any], steps: int, early_stopping: int) -> bool:
+    """Whether a checkpoint is the run's last: the library would take one step more before it looked."""
+    return bool(state["global_step"] >= steps or (early_stopping and _waited(state) >= early_stopping))
+
+
+def _owes_evaluation(state: dict[str, Any], arguments: Any) -> bool:
     """Whether the person stopped at a step that was due for evaluation, before it was evaluated."""
-    step = step_of(checkpoint)
-    if not arguments.eval_steps or step % arguments.eval_steps:
+    step = state["global_step"]
+    if not arguments.eval_steps or (step % arguments.eval_steps and step < arguments.max_steps):
         return False
-    history = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["log_history"]
-    return not any(entry["step"] == step and "eval_loss" in entry for entry in history)
+    return not any(entry["step"] == step and "eval_loss" in entry for entry in state["log_history"])
 
 
 def _ending(prepared: Prepared, state: Any, steps: int, seconds: float) -> Ending:
@@ -271,7 +292,7 @@ def _ending(prepared: Prepared, state: Any, steps: int, seconds: float) -> Endin
         step=state.global_step,
         total_steps=steps,
         best_step=state.best_global_step or None,
-        best_eval_loss=state.best_metric,
+        best_eval_loss=state.best_metric if state.best_global_step else None,
         adapter_step=step_of(source) if source else None,
         train_s=seconds,
     )

@@ -181,7 +181,7 @@ def adapter_is_finite(model: Any) -> bool:
 @functools.cache
 def trainer_class() -> Any:
     """The trainer; made on first use, because its base class is transformers' (and Unsloth must have patched it)."""
-    from transformers import Trainer  # noqa: PLC0415
+    from transformers import Trainer, TrainerState  # noqa: PLC0415
 
     class AnswerTrainer(Trainer):
         """Trainer whose loss is the mean over the trained tokens of a whole optimizer step."""
@@ -219,10 +219,18 @@ def trainer_class() -> Any:
                     return metrics
                 self.log(dict(metrics))
                 self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-            if self.state.global_step:
-                # The library does this only for evaluations within the loop, not for one that a resumed run catches up on.
-                self._determine_best_metric(metrics, None)
+            # The library asks this only in the loop, not for an evaluation that a resumed run catches up on.
+            if self.state.global_step and self._determine_best_metric(metrics, None):
+                # The best is kept, whether or not a checkpoint is due: it is what the adapter is made of.
+                self.control.should_save = True
             return metrics
+
+        def take_up(self, checkpoint: Path) -> None:
+            """Stand where a run that is through had ended, and evaluate there if that is still owed."""
+            self._load_from_checkpoint(str(checkpoint))
+            self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+            if self.args.eval_on_start:
+                self.evaluate()
 
         def evaluate_base(self) -> float:
             """Evaluate the untrained base model, whenever it is asked for: the adapter is switched off meanwhile."""
