@@ -233,8 +233,10 @@ class Story:
         self.phase = phase
         self._phase_pace.mark(phase.done, self._now_s)
         if phase.name == TRAINING_PHASE:
-            if self._rewinds:
+            # A worker whose memory ran out goes back to a checkpoint by itself.
+            if self._rewinds or phase.done < self._step:
                 self._rewind(int(phase.done))
+                self._repeated = set()
             self._total_steps = int(phase.total)
             self._steps_pace.mark(phase.done, self._now_s)
 

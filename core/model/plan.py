@@ -153,9 +153,10 @@ def next_smaller(config: TrainingConfig, current: Plan) -> tuple[TrainingConfig,
     """
     rows, passes = current.batch_rows.value, current.accumulation.value
     if rows > 1:
-        half = max(1, rows // 2)
-        smaller = config.changed(batch_rows=half, accumulation=max(1, round(passes * rows / half)))
-        return smaller, f"{half} instead of {rows} rows in a forward pass, and more passes in a step"
+        # A divisor: the step then holds exactly the same rows, so that a checkpoint can be continued.
+        fewer = next(count for count in range(rows // 2, 0, -1) if rows % count == 0)
+        smaller = config.changed(batch_rows=fewer, accumulation=passes * rows // fewer)
+        return smaller, f"{fewer} instead of {rows} rows in a forward pass, and more passes in a step"
     if not current.checkpointing.value:
         return config.changed(
             checkpointing="on", batch_rows=1, accumulation=passes

@@ -22,9 +22,11 @@ from typing import Any
 from core.config import TrainingConfig
 from core.dataset.store import open_dataset
 from core.errors import ConfigError, DatasetError, JobError, ResourceError
+from core.model.choices import fixed_choices
 from core.model.device import Device, find_device
 from core.model.encode import EncodedDataset, encode_dataset
 from core.model.plan import Plan, engine_choice, next_smaller, plan
+from core.model.planned import Case
 from core.model.resolve import resolve
 from core.model.shape import ModelShape
 from core.model.template import Template
@@ -39,6 +41,11 @@ from core.training.run import Ending, Prepared, run_loop
 __all__ = ["last_whole_checkpoint", "train"]
 
 PLAN = "plan.json"
+# What a checkpoint's steps, weights and optimizer state rest on; a smaller plan may change the rest.
+RESTED_ON = (
+    *("engine", "quantisation", "precision", "packing", "attention", "optimizer"),
+    *("step_tokens", "total_steps", "eval_every", "save_every"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +75,13 @@ def train(job_dir: Path, progress: Progress) -> None:
     task = _read_task(job_dir)
     try:
         prepared, dataset_sha256 = _prepare(task, progress)
-        began = _begun(job_dir, dataset_sha256)
-        resume = last_whole_checkpoint(job_dir) if began else None
-        chosen = began if began and resume else _planned(prepared, dataset_sha256)
+        resume = last_whole_checkpoint(job_dir)
+        if resume is None:
+            # What is left of an earlier attempt must not be taken for this one's.
+            shutil.rmtree(job_dir / FOLDER, ignore_errors=True)
+            chosen = _planned(prepared, dataset_sha256)
+        else:
+            prepared, chosen = _as_begun(prepared, dataset_sha256)
         prepared, chosen = _with_engine(prepared, chosen, resume, dataset_sha256)
         _say(progress, chosen, resume)
         ending = _run_with_retry(prepared, chosen, resume, dataset_sha256)
@@ -188,30 +199,56 @@ def _write_plan(prepared: Prepared, chosen: Plan, dataset_sha256: str) -> None:
         "dataset_sha256": dataset_sha256,
         "device": prepared.device.name,
         "base": prepared.base.id,
+        "max_length": prepared.config.max_length,
     }
     aside = prepared.job_dir / f".{PLAN}"
     aside.write_text(json.dumps(body, indent=1), encoding="utf-8")
     aside.replace(prepared.job_dir / PLAN)
 
 
-def _begun(job_dir: Path, dataset_sha256: str) -> Plan | None:
-    """The plan that an earlier attempt wrote, if its data are still the same.
+def _as_begun(prepared: Prepared, dataset_sha256: str) -> tuple[Prepared, Plan]:
+    """The plan that an earlier attempt wrote, for this machine, and the rows as that attempt cut them.
 
     Raises:
-        DatasetError: if a checkpoint exists but the data set has changed since.
+        JobError: if there is no such plan any more.
+        DatasetError: if the data set has changed since.
     """
     try:
-        body = json.loads((job_dir / PLAN).read_text(encoding="utf-8"))
+        body = json.loads((prepared.job_dir / PLAN).read_text(encoding="utf-8"))
         begun = Plan.from_json(body)
-    except (OSError, ValueError, KeyError, TypeError):
-        # No plan, or one from another version: the run begins anew.
-        return None
-    if body.get("dataset_sha256") != dataset_sha256 and last_whole_checkpoint(job_dir):
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise JobError(
+            f"This run cannot go on as it began: its {PLAN} is missing, damaged or of another version.",
+            "Its checkpoints and its adapter stay as they are. Start a new run.",
+        ) from error
+    if body.get("dataset_sha256") != dataset_sha256:
         raise DatasetError(
             "The data set has changed since this run began, so its order of rows cannot be continued.",
             "Start a new run with the new data, or restore the data set.",
         )
-    return begun
+    prepared = _shortened(
+        prepared, prepared.config.changed(max_length=body.get("max_length", prepared.config.max_length))
+    )
+    return prepared, _on_this_machine(prepared, begun)
+
+
+def _on_this_machine(prepared: Prepared, begun: Plan) -> Plan:
+    """Change what another machine than the one it began on cannot do, and nothing that steps or base weights rest on.
+
+    Raises:
+        ResourceError: if the optimizer's state cannot be taken over.
+    """
+    case = Case(prepared.config.changed(engine=begun.engine.value), prepared.shape, prepared.stats(), prepared.device)
+    here = fixed_choices(case, begun.quantisation)
+    if here["optimizer"].value != begun.optimizer.value and begun.optimizer.value == "adamw_8bit":
+        raise ResourceError(
+            "This run began with 8-bit optimizer states, which this machine cannot compute.", "Resume it on a GPU."
+        )
+    names = ["engine", "precision"]
+    if begun.packing.value == here["packing"].value:
+        names.append("attention")
+    changed = {name: here[name] for name in names if here[name].value != getattr(begun, name).value}
+    return dataclasses.replace(begun, **changed)
 
 
 def _say(progress: Progress, chosen: Plan, resume: Path | None) -> None:
@@ -225,7 +262,7 @@ def _say(progress: Progress, chosen: Plan, resume: Path | None) -> None:
 
 
 def _run_with_retry(prepared: Prepared, chosen: Plan, resume: Path | None, dataset_sha256: str) -> Ending:
-    """Run; when memory runs out, run once more with the next smaller plan."""
+    """Run; when memory runs out, run once more with the next smaller plan, from the last checkpoint if there is one."""
     ending = _attempt(prepared, chosen, resume)
     if ending is not None:
         return ending
@@ -233,19 +270,31 @@ def _run_with_retry(prepared: Prepared, chosen: Plan, resume: Path | None, datas
     if smaller is None:
         raise _out_of_memory("this model, even with the smallest settings")
     config, change = smaller
+    resume = last_whole_checkpoint(prepared.job_dir)
+    if resume and config.max_length != prepared.config.max_length:
+        # Shorter rows make other steps: what was learned could not be continued, and is not thrown away.
+        raise ResourceError(
+            f"The memory does not hold one row of {prepared.config.max_length} tokens; the checkpoints are kept.",
+            "Close what else uses the memory and resume, or start a new run with shorter rows.",
+        )
     prepared.progress.log(f"Memory ran out; trying once more with {change}.")
-    again = prepared.changed(
-        config=config, train=_cut(prepared.train, config), evaluation=_cut(prepared.evaluation, config)
-    )
+    again = _shortened(prepared, config)
     planned = plan(config.changed(engine=prepared.engine.name), prepared.shape, again.stats(), find_device())
+    if resume:
+        planned = dataclasses.replace(planned, **{name: getattr(chosen, name) for name in RESTED_ON})
     _write_plan(again, planned, dataset_sha256)
-    _say(prepared.progress, planned, None)
-    # Steps are counted otherwise now, so an earlier checkpoint cannot be continued.
-    shutil.rmtree(prepared.job_dir / FOLDER, ignore_errors=True)
-    ending = _attempt(again, planned, None)
+    _say(prepared.progress, planned, resume)
+    ending = _attempt(again, planned, resume)
     if ending is None:
         raise _out_of_memory(f"{planned.batch_rows.value} rows of up to {config.max_length} tokens in a forward pass")
     return ending
+
+
+def _shortened(prepared: Prepared, config: TrainingConfig) -> Prepared:
+    """The same run with these settings, its rows cut to their length."""
+    return prepared.changed(
+        config=config, train=_cut(prepared.train, config), evaluation=_cut(prepared.evaluation, config)
+    )
 
 
 def _cut(rows: Any, config: TrainingConfig) -> Any:
@@ -268,6 +317,8 @@ def _attempt(prepared: Prepared, chosen: Plan, resume: Path | None) -> Ending | 
 
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+        # The peak that is held against the forecast is that of the attempt which worked.
+        torch.cuda.reset_peak_memory_stats()
     return None
 
 
@@ -275,7 +326,8 @@ def _is_out_of_memory(error: Exception) -> bool:
     """Tell what torch raises when memory ran out: its own error on a GPU and a RuntimeError on a CPU."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate memory" in str(error))
+    signs = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
 def _out_of_memory(what: str) -> ResourceError:

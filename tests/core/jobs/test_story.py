@@ -83,6 +83,15 @@ def test_a_resumed_run_shows_its_checkpoints_step_before_the_first_new_one() -> 
     assert picture.history["loss"].steps == tuple(range(1, 11))
 
 
+def test_a_worker_that_goes_back_by_itself_is_drawn_like_a_resumed_one() -> None:
+    """Memory ran out at step 30, the smaller plan goes on from the checkpoint of step 20."""
+    back = [event | {"s": event["s"] + 100} for event in steps(20, 24)]
+    picture = told(started(), *steps(1, 30), {"type": "phase", "s": 105, "name": "loading the model"}, *back)
+    assert picture.step == 24
+    assert picture.history["loss"].steps == tuple(range(1, 25))
+    assert picture.eta_s == pytest.approx(76 * 2)
+
+
 def test_a_late_evaluation_of_an_earlier_step_cuts_nothing() -> None:
     picture = told(started(), *steps(1, 30), {"type": "metric", "s": 99, "step": 20, "eval_loss": 1.0})
     assert len(picture.history["loss"]) == 30

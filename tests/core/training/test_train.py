@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from core.config import TrainingConfig
 from core.dataset.build import SAMPLE_ID, sample_dataset
@@ -95,8 +96,6 @@ def test_data_that_changed_since_are_not_continued(job, home: Path) -> None:
 
 @pytest.mark.slow
 def test_memory_that_runs_out_is_retried_once_with_less(job, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
     folder, heard, tries = job(batch_rows=8), ListProgress(), []
     real = training.run_loop
 
@@ -121,6 +120,83 @@ def test_memory_that_runs_out_twice_is_explained(job, monkeypatch: pytest.Monkey
     monkeypatch.setattr(training, "run_loop", fails)
     with pytest.raises(ResourceError, match="2 rows of up to 512 tokens"):
         train(job(batch_rows=4), ListProgress())
+
+
+class OutOfMemoryOnce(ListProgress):
+    """Memory runs out once, when a step begins."""
+
+    at: int = 3
+
+    def phase(self, name: str, done: float = 0, total: float = 0) -> None:
+        super().phase(name, done, total)
+        if name == "training" and done == self.at:
+            self.at = -1
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def lose_memory_at(step: int) -> OutOfMemoryOnce:
+    heard = OutOfMemoryOnce()
+    heard.at = step
+    return heard
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_late_goes_on_from_the_checkpoint(job) -> None:
+    folder, heard = job(batch_rows=6), lose_memory_at(3)
+    train(folder, heard)
+    assert [step for step, _ in heard.series("loss")] == [1, 2, 3, 3, 4]
+    assert any("Going on from checkpoint-2" in line for line in heard.logs)
+    plan = json.loads((folder / "plan.json").read_text())
+    assert (plan["batch_rows"]["value"], plan["accumulation"]["value"]) == (3, 2)
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_late_throws_nothing_away(job) -> None:
+    folder = job(batch_rows=1, accumulation=1, checkpointing="on")
+    with pytest.raises(ResourceError, match="checkpoints are kept"):
+        train(folder, lose_memory_at(3))
+    assert step_of(last_whole_checkpoint(folder)) == 2
+
+
+@pytest.mark.slow
+def test_a_run_whose_rows_were_shortened_goes_on_with_short_rows(job, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = job(batch_rows=1, accumulation=1, checkpointing="on")
+    heard = lose_memory_at(0)
+    heard.stop_at = 2
+    train(folder, heard)
+    seen, real = [], training.run_loop
+    monkeypatch.setattr(training, "run_loop", lambda prepared, *more: (seen.append(prepared), real(prepared, *more))[1])
+    train(folder, ListProgress())
+    assert seen[0].config.max_length == 256 and max(len(row) for row in seen[0].train) <= 256
+
+
+@pytest.mark.parametrize("damage", ["{", "{}"])
+def test_a_run_without_its_plan_does_not_begin_anew_over_its_checkpoints(job, damage: str) -> None:
+    folder = job()
+    train(folder, ListProgress(stop_at=2))
+    (folder / "plan.json").write_text(damage)
+    with pytest.raises(JobError, match=r"plan\.json"):
+        train(folder, ListProgress())
+    assert step_of(last_whole_checkpoint(folder)) == 2
+
+
+@pytest.mark.slow
+def test_a_run_begun_on_a_gpu_goes_on_here_as_this_machine_can(job) -> None:
+    folder = job()
+    train(folder, ListProgress(stop_at=2))
+    plan = json.loads((folder / "plan.json").read_text())
+    for name, value in (("precision", "fp16"), ("attention", "varlen"), ("engine", "unsloth")):
+        plan[name] = {"value": value, "reason": "It began on a GPU."}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    heard = ListProgress()
+    train(folder, heard)
+    assert heard.results["step"] == 4
+    assert (heard.choices["engine"].value, heard.choices["attention"].value) == ("transformers", "per_example")
+    assert heard.choices["precision"].value in ("bf16", "fp32")
+    plan["optimizer"]["value"] = "adamw_8bit"
+    (folder / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(ResourceError, match="8-bit optimizer"):
+        train(folder, ListProgress())
 
 
 def test_a_full_disk_stops_the_run_and_says_so(job, monkeypatch: pytest.MonkeyPatch) -> None:
