@@ -153,6 +153,9 @@ class Monitor:
     SAMPLES_COLUMNS = ("Step", "Answer")
     SETTINGS = "Settings of this run, and why"
     SETTING_COLUMNS = ("Setting", "Value")
+    SETTINGS_LOST = (
+        "The settings of this run cannot be read: its config.json is missing, damaged or of another version."
+    )
     CHOICES = "Chosen automatically"
     LOG = "Log"
     LOG_EMPTY = "Nothing has been logged yet."

@@ -86,6 +86,13 @@ def clear_unfinished(job_dir: Path) -> None:
     shutil.rmtree(job_dir / FOLDER / WRITING, ignore_errors=True)
 
 
+def is_refused(error: Exception) -> bool:
+    """Whether this is how a write ends that the disk refuses: safetensors and torch.save have errors of their own."""
+    if isinstance(error, OSError) or type(error).__name__ == "SafetensorError":
+        return True
+    return isinstance(error, RuntimeError) and ("inline_container" in str(error) or "PytorchStreamWriter" in str(error))
+
+
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Every file below a folder with its relative name, the manifest excepted."""
     for path in sorted(folder.rglob("*")):

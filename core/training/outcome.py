@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from core.errors import ResourceError
 from core.model.device import GIB
 from core.model.memory import MemoryForecast
 from core.model.resolve import ResolvedModel
@@ -43,6 +44,9 @@ def keep_adapter(job_dir: Path, base: ResolvedModel, best_step: int | None) -> P
 
     Returns:
         The checkpoint it was made from, or None where there is no whole one (then adapter/ stays as it was).
+
+    Raises:
+        ResourceError: if the disk refuses it.
     """
     whole = [path for path in checkpoints(job_dir) if is_whole(path)]
     source = next((path for path in whole if step_of(path) == best_step), whole[0] if whole else None)
@@ -50,11 +54,18 @@ def keep_adapter(job_dir: Path, base: ResolvedModel, best_step: int | None) -> P
         return None
     aside, place = job_dir / f".{ADAPTER}.writing", job_dir / ADAPTER
     shutil.rmtree(aside, ignore_errors=True)
-    shutil.copytree(source, aside, ignore=lambda _, names: [name for name in names if name in FOR_RESUME])
-    _name_base(aside, base.id)
-    _copy_tokenizer(base.folder, aside)
-    shutil.rmtree(place, ignore_errors=True)
-    aside.rename(place)
+    try:
+        shutil.copytree(source, aside, ignore=lambda _, names: [name for name in names if name in FOR_RESUME])
+        _name_base(aside, base.id)
+        _copy_tokenizer(base.folder, aside)
+        shutil.rmtree(place, ignore_errors=True)
+        aside.rename(place)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise ResourceError(
+            "The adapter could not be copied out of its checkpoint: the disk refused it.",
+            "Free some disk space, then resume: the checkpoint is whole, nothing is trained twice.",
+        ) from error
     return source
 
 

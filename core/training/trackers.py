@@ -190,7 +190,12 @@ class TrackedProgress:
 @contextmanager
 def tracked(progress: Progress, config: TrainingConfig, job_dir: Path) -> Iterator[Progress]:
     """The Progress to train with: ``progress`` itself, or one that also feeds the tracker of the settings."""
-    tracker = tracker_for(config.report_to, job_dir, job_dir.name)
+    try:
+        tracker = tracker_for(config.report_to, job_dir, job_dir.name)
+    except Exception as error:
+        # Not installed any more on the machine that resumes, or no room for its folder.
+        progress.log(f"{config.report_to} did not start ({type(error).__name__}); training goes on without it.")
+        tracker = None
     if tracker is None:
         yield progress
         return

@@ -21,7 +21,7 @@ from typing import Any
 from core.errors import ResourceError
 from core.progress import Progress
 from core.training.callbacks import Reporter
-from core.training.checkpoints import FOLDER, WRITING, drop_old, seal
+from core.training.checkpoints import FOLDER, WRITING, drop_old, is_refused, seal
 from core.training.engine import Engine, LoadedModel
 from core.training.loss import OutputLayer, answer_loss
 
@@ -123,9 +123,12 @@ def write_checkpoint(trainer: Any, parts: LoopParts, save: Any) -> None:
         save()
         _name_best_in_its_place(trainer, parts.job_dir, aside / f"checkpoint-{step}")
         seal(aside / f"checkpoint-{step}", parts.job_dir)
-    except OSError as error:
+    except Exception as error:
+        if not is_refused(error):
+            raise
+        why = getattr(error, "strerror", None) or "the disk refused it"
         raise ResourceError(
-            f"The checkpoint of step {step} could not be written: {error.strerror or 'the disk refused it'}.",
+            f"The checkpoint of step {step} could not be written: {why}.",
             "Free some disk space, then resume: the checkpoints before this one are whole.",
         ) from error
     finally:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.config import TrainingConfig
+from core.errors import MedftError
 from core.jobs.job import Job
 from core.jobs.snapshot import Snapshot
 from medft_ui import parts, text, train_text, units
@@ -194,7 +195,7 @@ def _wire(studio: Studio, monitor: Monitor) -> None:
 
     @shown
     def end_run(run: str, keep: bool) -> dict[str, Any]:
-        job = studio.snapshot(run_id(run)).job
+        job = _shown_job(studio, run)
         if job is not None and job.is_active:
             studio.stop_training(job.id, keep)
             gr.Info(text.Monitor.PAUSED_TOAST if keep else text.Monitor.DISCARD_TOAST)
@@ -202,7 +203,7 @@ def _wire(studio: Studio, monitor: Monitor) -> None:
 
     @shown
     def resume(run: str) -> None:
-        job = studio.snapshot(run_id(run)).job
+        job = _shown_job(studio, run)
         if job is not None:
             studio.resume_training(job.id)
             gr.Info(text.Monitor.RESUMED_TOAST)
@@ -228,11 +229,17 @@ def snapshot_of(studio: Studio, newest: Snapshot, picked: str | None, runs: Sequ
         picked: What is picked.
         runs: Every training run, the newest first.
     """
-    run = run_id(picked)
+    # what is picked here may have been deleted in another page
+    run = run_id(picked) if picked in {job.id for job in runs} else None
     if run is None and newest.job is not None and newest.job.kind != "train":
         run = runs[0].id if runs else None
         return studio.snapshot(run) if run else Snapshot(newest.revision)
     return newest if run is None else studio.snapshot(run)
+
+
+def _shown_job(studio: Studio, picked: str | None) -> Job | None:
+    """The run that stands on the screen: its buttons mean that one, not the evaluation that came after it."""
+    return snapshot_of(studio, studio.snapshot(None), picked, studio.list_runs()).job
 
 
 def run_choices(runs: Sequence[Job]) -> list[tuple[str, str]]:
@@ -252,19 +259,29 @@ def updates(studio: Studio, snapshot: Snapshot, view: View) -> list[Any]:
     stoppable = snapshot.is_active and snapshot.state != "stopping"
     buttons = [gr.update(visible=stoppable), gr.update(visible=snapshot.resumable and not snapshot.is_active)]
     ask = gr.skip() if stoppable else gr.update(visible=False)
-    pictures = _pictures(
-        snapshot, view, _Own(studio.run_config(snapshot.job.id), studio.run_plan(snapshot.job.id).get("total_gib"))
-    )
+    pictures = _pictures(snapshot, view, _own(studio, snapshot.job.id))
     shown_parts = [gr.update(visible=False), gr.update(visible=True), gr.update(visible=has_gpu(snapshot.history))]
     return [*shown_parts, *pictures, *buttons, gr.update(visible=stoppable), ask]
 
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """A run's own settings, and the memory that was forecast for it; None before it was planned."""
+    """A run's own settings, None where they cannot be read; and the memory that was forecast, None before it was planned."""
 
-    config: TrainingConfig
+    config: TrainingConfig | None
     forecast_gib: float | None
+
+
+def _own(studio: Studio, run: str) -> _Own:
+    """Read them; a file that is damaged, of another version or just deleted must not stop the page from following."""
+    try:
+        config = studio.run_config(run)
+    except (MedftError, OSError, ValueError):
+        config = None
+    try:
+        return _Own(config, studio.run_plan(run).get("total_gib"))
+    except (MedftError, OSError, ValueError):
+        return _Own(config, None)
 
 
 def _pictures(snapshot: Snapshot, view: View, own: _Own) -> list[Any]:
@@ -350,13 +367,15 @@ def _samples(snapshot: Snapshot) -> str:
     return "".join(said)
 
 
-def _settings(snapshot: Snapshot, config: TrainingConfig) -> str:
+def _settings(snapshot: Snapshot, config: TrainingConfig | None) -> str:
     chosen = [
         (train_text.CHOICES.get(name, name), train_text.option(choice.value), choice.reason)
         for name, choice in snapshot.choices.items()
     ]
-    given = [(train_text.SETTINGS[name][0], train_text.option(value)) for name, value in config.to_json().items()]
     choices = f"<h3>{escape(text.Monitor.CHOICES)}</h3>{parts.facts(chosen)}" if chosen else ""
+    if config is None:
+        return choices + parts.note(text.Monitor.SETTINGS_LOST)
+    given = [(train_text.SETTINGS[name][0], train_text.option(value)) for name, value in config.to_json().items()]
     return choices + parts.table(text.Monitor.SETTING_COLUMNS, given, text.Monitor.SETTINGS)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 import httpx
 import pytest
 
+from core.config import TrainingConfig
 from core.jobs.snapshot import Phase
-from medft_ui import app
+from medft_ui import app, text
 from medft_ui.tabs import monitor
 from tests.ui.conftest import clear, opened
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
@@ -105,6 +108,38 @@ def test_what_is_trained_on_stays_as_long_as_it_exists(poll: Callable[..., list[
     assert poll()[-2] == SKIP, "what somebody chose meanwhile is not overwritten"
     assert poll(picks=("sample", "gone", monitor.LATEST))[-2] == "sample"
     assert poll(picks=("sample", "", monitor.LATEST))[-2] == "sample"
+
+
+def test_a_run_that_was_deleted_elsewhere_does_not_stop_the_page(
+    studio: FakeStudio, poll: Callable[..., list[Any]]
+) -> None:
+    studio.fake.show(snapshot("finished", 200))
+    told = poll(picks=("sample", "sample", "20260101-000000-deleted-0a1b"))
+    assert told[-1]["value"] == monitor.LATEST and "Respiratory demo" in str(told)
+
+
+def test_settings_that_cannot_be_read_do_not_stop_the_page(
+    studio: FakeStudio, poll: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.fake.show(snapshot("running"))
+    monkeypatch.setattr(studio, "run_config", lambda run: TrainingConfig.from_json({"of_another_version": 1}))
+    monkeypatch.setattr(studio, "run_plan", lambda run: json.loads("{"))
+    assert text.Monitor.SETTINGS_LOST in str(poll())
+
+
+def test_the_buttons_of_the_monitor_mean_the_run_that_it_shows(
+    page: tuple[FakeStudio, gr.Blocks], studio: FakeStudio, poll: Callable[..., list[Any]]
+) -> None:
+    """A paused run was evaluated since: the evaluation is the newest work, the run is what is shown and resumed."""
+    run = snapshot("stopped").job
+    assert run is not None
+    studio.fake.others.append(run)
+    since = replace(run, folder=run.folder / "evaluation" / "heldout-1", kind="evaluate", name="Held-out rows")
+    studio.fake.show(snapshot("finished", job=since))
+    assert "Respiratory demo" in str(poll())
+    resume = next(fn for fn in page[1].fns.values() if fn.name == "resume")
+    resume.fn(monitor.LATEST)
+    assert studio.fake.asked == [("resume", run.id)]
 
 
 def test_record_text_cannot_become_markup(studio: FakeStudio, poll: Callable[..., list[Any]]) -> None:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 
+from core.errors import ResourceError
+from core.training.checkpoints import last_whole_checkpoint, step_of
+from core.training.outcome import keep_adapter
 from tests.core.training.test_run import go
 from tests.tiny_model import ListProgress
 
@@ -46,3 +56,43 @@ def test_a_run_that_lost_only_its_adapter_takes_no_step_more(prepare) -> None:
     ending = go(prepared.changed(progress=heard), resume=True)
     assert ending.step == 8 and weights.read_bytes() == before
     assert heard.series("loss") == [] and heard.series("eval_loss") == []
+
+
+@contextmanager
+def largest_file(limit_bytes: int) -> Iterator[None]:
+    """Let the disk refuse files above a size, as one that is full does in the middle of a write."""
+    before, heard = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, heard)
+
+
+@pytest.mark.parametrize(("refused", "limit_bytes"), [("safetensors", 10_000), ("torch.save", 70_000)])
+def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint_is_told_in_words(
+    prepare, refused: str, limit_bytes: int
+) -> None:
+    prepared = prepare(rank=4)
+    go(prepared.changed(progress=ListProgress(stop_at=4)))
+    kept = last_whole_checkpoint(prepared.job_dir)
+    weights, moments = ((kept / name).stat().st_size for name in ("adapter_model.safetensors", "optimizer.pt"))
+    assert (weights > limit_bytes) == (refused == "safetensors") and moments > limit_bytes
+    with largest_file(limit_bytes), pytest.raises(ResourceError, match="could not be written") as raised:
+        go(prepared.changed(progress=ListProgress()), resume=True)
+    assert "Free some disk space" in raised.value.hint
+    assert last_whole_checkpoint(prepared.job_dir) == kept and step_of(kept) == 4
+
+
+def test_a_disk_that_is_full_at_the_very_end_is_told_in_words(prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepare()
+    go(prepared)
+
+    def refuses(source: Path, target: Path, **_: object) -> None:
+        raise shutil.Error([(str(source), str(target), "[Errno 28] No space left on device")])
+
+    monkeypatch.setattr(shutil, "copytree", refuses)
+    with pytest.raises(ResourceError, match="adapter could not be copied"):
+        keep_adapter(prepared.job_dir, prepared.base, None)
+    assert (prepared.job_dir / "adapter" / "adapter_model.safetensors").is_file()

@@ -101,6 +101,18 @@ def test_a_tracker_that_fails_is_told_once_and_left_out(
     assert heard.logs == ["The experiment tracker failed (ZeroDivisionError); training goes on without it."]
 
 
+def test_a_tracker_that_does_not_start_is_told_and_left_out(
+    package: tuple[str, Seen], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A run may be resumed on a machine where the package is not installed."""
+    name, _ = package
+    monkeypatch.setitem(sys.modules, name, None)
+    heard = ListProgress()
+    with tracked(heard, TrainingConfig(report_to=name), tmp_path) as progress:  # type: ignore[arg-type]
+        progress.metric(1, loss=2.0)
+    assert heard.metrics and heard.logs == [f"{name} did not start (ModuleNotFoundError); training goes on without it."]
+
+
 def test_only_known_finite_numbers_go_out() -> None:
     assert only_numbers({"loss": 1.5, "eval_loss": math.nan, "answer": "text", "secret": 3, "epoch": "1"}) == {
         "loss": 1.5
