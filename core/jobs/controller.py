@@ -390,7 +390,7 @@ class JobController:
             return subprocess.Popen(
                 [*command, "--lock", str(lock_file)],
                 cwd=REPOSITORY,
-                env=environment | {"PYTHONUNBUFFERED": "1"},
+                env=environment | {"PYTHONUNBUFFERED": "1", process.MARK: str(job.folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -28,6 +28,9 @@ from core.jobs.snapshot import Snapshot, Story
 
 log = logging.getLogger(__name__)
 
+# Time of so many steps is given at least to a worker that is to end one and write a checkpoint.
+SLOW_STEPS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -36,11 +39,11 @@ class Timing:
     Args:
         poll_s: Between two looks.
         silent_s: Without a heartbeat before it is said that the worker is silent.
-        keep_grace_s: Given to *stop and keep* before the worker is killed; a checkpoint may take long.
+        keep_grace_s: Given to *stop and keep* before the worker is killed, more where steps are slow.
         discard_grace_s: Given to *discard*.
         linger_s: Given to a worker that said how it ended, to be gone.
         launch_s: Given to an app between taking the device and naming its worker.
-    stranger_s: Given to the app that started a worker to say how it ended, before another app says so.
+        stranger_s: Given to the app that started a worker to say how it ended, before another app says so.
     """
 
     poll_s: float = 0.2
@@ -234,18 +237,24 @@ class Follower:
 
     def _press(self) -> None:
         """Kill a worker that does not go when it should."""
-        timing = self._around.timing
-        grace = timing.discard_grace_s if self.job.stop == "discard" else timing.keep_grace_s
         is_done = self._said is not None
-        is_late = self.job.state == "stopping" and self._waited(f"stop {self.job.stop}") > grace
-        if is_done and self._waited("end") > timing.linger_s:
+        is_late = self.job.state == "stopping" and self._waited(f"stop {self.job.stop}") > self._grace_s
+        if is_done and self._waited("end") > self._around.timing.linger_s:
             log.warning("Job %s has ended but its process stays; killing its group.", self.job.id)
         elif is_late and not is_done:
-            log.warning("Job %s did not stop within %g s; killing its group.", self.job.id, grace)
+            log.warning("Job %s did not stop within %g s; killing its group.", self.job.id, self._grace_s)
             self._was_killed = True
         else:
             return
         process.end_group(self.job.pid, self.job.process)
+
+    @property
+    def _grace_s(self) -> float:
+        """What a worker that was asked to stop is given: to keep, it has to end its step first, however long that takes."""
+        timing = self._around.timing
+        if self.job.stop == "discard":
+            return timing.discard_grace_s
+        return max(timing.keep_grace_s, SLOW_STEPS * self._story.step_s)
 
     def _leaves_the_word_to_its_app(self) -> bool:
         """Whether another app may be about to say how its worker ended, which it knows better."""
@@ -276,7 +285,7 @@ class Follower:
     def _collect(self) -> int | None:
         """Clear away a dead worker's group, then the worker itself; returns its exit code if it was ours."""
         if self._worker is None:
-            process.end_leftovers(self.job.pid)
+            process.end_leftovers(self.job.pid, self.job.folder)
             return None
         if self._worker.returncode is None:
             with suppress(ProcessLookupError, PermissionError):  # it left nobody behind
@@ -285,14 +294,12 @@ class Follower:
         return code
 
     def _killed_words(self) -> JobProblem:
-        timing = self._around.timing
-        grace = timing.discard_grace_s if self.job.stop == "discard" else timing.keep_grace_s
         hint = (
             "Resume continues from the last checkpoint."
             if self._can_resume
             else "There is no checkpoint to continue from."
         )
-        return JobProblem(f"The work did not stop within {grace:g} s, so its process was killed.", hint)
+        return JobProblem(f"The work did not stop within {self._grace_s:.0f} s, so its process was killed.", hint)
 
     def _ask_resumable(self) -> bool:
         if "finished" in (self.job.state, self._said) or self.job.stop == "discard":

@@ -24,6 +24,8 @@ from core.jobs.job import JobProblem, State
 # From outside, by whoever shares the machine; the work itself did nothing wrong.
 OUTSIDE_SIGNALS = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# In the environment of a worker and of whatever it starts: its job's folder.
+MARK = "MEDFT_JOB"
 DISK_EXIT_CODE = 74  # EX_IOERR in sysexits.h: the worker could not write how it ended
 
 
@@ -65,15 +67,15 @@ def end_group(pid: int, process: str) -> bool:
     return True
 
 
-def end_leftovers(pid: int) -> None:
-    """Kill what a dead worker left behind in its process group.
+def end_leftovers(pid: int, folder: Path) -> None:
+    """Kill what a dead worker left behind: the processes of its group that carry its job's mark.
 
-    The system gives a number to no new process while a group of that number has members, so if there is no process
-    but a group, it is the dead worker's.
+    The number alone proves nothing: after the machine or its container was started anew it may be that of strangers.
     """
-    if pid > 1 and not psutil.pid_exists(pid):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+    for left in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if os.getpgid(left.pid) == pid and left.environ().get(MARK) == str(folder):
+                left.kill()
 
 
 def oom_kills() -> int:

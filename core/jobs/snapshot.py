@@ -134,6 +134,10 @@ class Pace:
             self._first = (done, at_s)
         self._last = (done, at_s)
 
+    def each_s(self) -> float | None:
+        """Seconds for one; None before two different points."""
+        return self.left_s(self._last[0] + 1) if self._last is not None else None
+
     def left_s(self, total: float) -> float | None:
         """Seconds until ``total`` at this pace; None before two different points."""
         if self._first is None or self._last is None or total <= 0:
@@ -207,6 +211,11 @@ class Story:
             choices=dict(self._choices),
             result=dict(self._result),
         )
+
+    @property
+    def step_s(self) -> float:
+        """Seconds that an optimizer step of this attempt takes, evaluations between them included; 0 if unknown."""
+        return self._steps_pace.each_s() or 0.0
 
     def _eta_s(self) -> float | None:
         if self._total_steps:

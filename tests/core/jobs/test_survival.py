@@ -232,6 +232,40 @@ def test_a_recycled_process_number_is_not_taken_for_the_worker(bench: Any) -> No
     assert not process.end_group(os.getpid(), other), "and nobody is killed in its place"
 
 
+ORPHANS = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
+
+
+@pytest.mark.parametrize("is_ours", [False, True])
+def test_only_what_the_dead_worker_left_is_killed_and_no_stranger_of_its_number(bench: Any, is_ours: bool) -> None:
+    """A group whose leader has ended, as every daemon's: after a restart of the machine it may have the worker's number."""
+    folder = bench.folder()
+    marked = {process.MARK: str(folder.resolve())} if is_ours else {}
+    leader = subprocess.Popen(
+        [sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, start_new_session=True, env=os.environ | marked
+    )
+    assert leader.stdout is not None
+    with leader.stdout:
+        left = psutil.Process(int(leader.stdout.readline()))
+    leader.wait()
+    now = utc_now()
+    boot = "00000000-0000-0000-0000-000000000000:1"
+    Job(folder, "train", "run1", "running", now, bench.runs, started=now, pid=leader.pid, process=boot).save()
+    assert bench.ended(bench.controller(), seconds=5).state == "interrupted"
+    lives = left.is_running() and left.status() != psutil.STATUS_ZOMBIE
+    if lives:
+        left.kill()
+    assert lives != is_ours
+
+
+def test_stop_and_keep_waits_for_a_step_that_takes_longer_than_its_patience(bench: Any) -> None:
+    controller = bench.controller()
+    controller.submit("train", bench.folder(steps=50, pause=1.6))
+    bench.running(controller, step=3)
+    controller.stop("run1", keep=True)
+    picture = bench.ended(controller)
+    assert (picture.state, picture.error, picture.resumable) == ("stopped", None, True)
+
+
 def test_an_app_killed_before_it_named_its_worker_leaves_no_worker(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = bench.folder()
     Job(folder, "train", "run1", "queued", utc_now(), bench.runs).save()
