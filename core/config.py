@@ -138,7 +138,7 @@ class TrainingConfig:
                 continue
             try:
                 values[name] = _coerced(hints[name], value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 problems.append(Problem(name, f"{name} cannot be {value!r}."))
         config = cls(**values)
         if problems:

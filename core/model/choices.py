@@ -89,9 +89,11 @@ def _packing(case: Case) -> Choice[bool]:
     return Choice(config.packing == "on", "Chosen in the settings.")
 
 
-def _attention(case: Case, packing: bool) -> Choice[Attention]:
+def _attention(case: Case, packing: bool, precision: Precision) -> Choice[Attention]:
     if not packing:
         return Choice("padded", "One example a row; shorter rows are filled up.")
+    if case.device.kind == "cuda" and precision == "fp32":
+        return Choice("per_example", "The variable-length kernel computes in half precision only.")
     if case.device.kind == "cuda" and case.device.compute_capability >= (8, 0) and case.shape.head_width <= 256:
         return Choice("varlen", "torch's flash kernel takes all packed examples at once and none sees another.")
     where = "a CPU" if case.device.kind == "cpu" else "GPUs before compute capability 8.0"
@@ -114,12 +116,12 @@ def _optimizer(case: Case) -> Choice[Optimizer]:
 def fixed_choices(case: Case, quantisation: Choice[Quantisation]) -> dict[str, Choice[Any]]:
     """Everything that is chosen before memory is counted, by the plan's names."""
     engine = engine_choice(case.config, case.shape.family, case.device)
-    packing = _packing(case)
+    packing, precision = _packing(case), _precision(case, engine.value, quantisation.value)
     return {
         "engine": engine,
         "quantisation": quantisation,
-        "precision": _precision(case, engine.value, quantisation.value),
+        "precision": precision,
         "packing": packing,
-        "attention": _attention(case, packing.value),
+        "attention": _attention(case, packing.value, precision.value),
         "optimizer": _optimizer(case),
     }

@@ -85,6 +85,8 @@ def _gpu() -> Device | None:
     """The GPU that CUDA would call 0, or None where there is no driver or no GPU is visible."""
     import pynvml  # noqa: PLC0415
 
+    # CUDA counts the fastest first unless it is told to count as NVML does; where cards differ, another one would be meant.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.split(",")[0].strip() in ("", "-1"):
         return None

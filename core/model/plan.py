@@ -59,6 +59,11 @@ def _best(case: Case) -> Plan:
 
 
 def _setup(case: Case, base: dict[str, Choice[Any]], rows: int, checkpointing: bool) -> Setup:
+    row_tokens, there = row_tokens_of(case, base["packing"].value), max(1, case.stats.rows)
+    if base["packing"].value:
+        # A pass never holds more than all the data: a few short rows do not fill a long one.
+        row_tokens = min(row_tokens, max(16, case.stats.tokens))
+        there = max(1, math.ceil(case.stats.tokens / row_tokens))
     return Setup(
         kind=case.device.kind,
         engine=base["engine"].value,
@@ -67,8 +72,8 @@ def _setup(case: Case, base: dict[str, Choice[Any]], rows: int, checkpointing: b
         attention=base["attention"].value,
         checkpointing=checkpointing,
         optimizer=base["optimizer"].value,
-        row_tokens=row_tokens_of(case, base["packing"].value),
-        batch_rows=rows,
+        row_tokens=row_tokens,
+        batch_rows=min(rows, there),
         rank=case.config.rank,
         targets=case.config.target_modules,
         dora=case.config.dora,
@@ -82,7 +87,10 @@ def _finished(case: Case, base: dict[str, Choice[Any]], rows: Choice[int], check
     accumulation = accumulation_choice(case, packing, rows.value)
     per_pass = rows.value * (config.max_length if packing else case.stats.mean_tokens)
     step_tokens = max(1, int(min(per_pass * accumulation.value, max(case.stats.tokens, 1))))
-    steps = config.max_steps or max(1, math.ceil(case.stats.tokens * config.epochs / step_tokens))
+    # Padded rows can be counted; how well others pack is known only when they are packed.
+    rows_a_step = rows.value * accumulation.value
+    epoch = math.ceil(case.stats.tokens / step_tokens if packing else case.stats.rows / rows_a_step)
+    steps = config.max_steps or max(1, math.ceil(epoch * config.epochs))
     eval_every, save_every = rhythm(case, steps, step_tokens)
     speed = estimated_tokens_per_s(case.shape, setup, case.device)
     evaluations = math.ceil(steps / eval_every) + 1 if case.stats.eval_rows else 0

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.config import TrainingConfig
+from core.config import EACH_EPOCH, TrainingConfig
 from core.errors import JobError
 from core.model.device import Device
 from core.model.memory import logits_slice_tokens
 from core.model.plan import DatasetStats, Plan
 from core.model.resolve import ResolvedModel
 from core.model.shape import ModelShape
-from core.model.speed import GPU_TFLOPS, work_per_token
+from core.model.speed import known_tflops, work_per_token
 from core.model.template import Template
 from core.progress import Progress
 from core.training.arguments import training_arguments
@@ -149,6 +149,7 @@ def _trainer(prepared: Prepared, plan: Plan, loaded: LoadedModel, state: dict[st
     train = Bins.of(prepared.train, capacity, packing)
     evaluation = Bins.of(prepared.evaluation, capacity, packing) if prepared.evaluation else None
     steps = total_steps(prepared.config, plan, len(train))
+    plan = _each_epoch(prepared.config, plan, len(train))
     reporter = Reporter(_listening(prepared, loaded, steps))
     parts = LoopParts(
         engine=prepared.engine,
@@ -220,15 +221,26 @@ def total_steps(config: TrainingConfig, plan: Plan, items: int) -> int:
         plan: Rows in a pass and passes in a step.
         items: Bins, or single rows without packing.
     """
-    if config.max_steps:
-        return config.max_steps
-    passes = math.ceil(items / plan.batch_rows.value)
-    return max(1, math.ceil(math.ceil(passes / plan.accumulation.value) * config.epochs))
+    return config.max_steps or max(1, math.ceil(_epoch_steps(plan, items) * config.epochs))
+
+
+def _epoch_steps(plan: Plan, items: int) -> int:
+    return math.ceil(math.ceil(items / plan.batch_rows.value) / plan.accumulation.value)
+
+
+def _each_epoch(config: TrainingConfig, plan: Plan, items: int) -> Plan:
+    """Once an epoch is said in steps only here, where the rows are packed: a plan can but estimate them."""
+    epoch = _epoch_steps(plan, items)
+    # Where nothing is said of checkpoints, they follow the evaluations.
+    judged, kept = config.eval_every == EACH_EPOCH, (config.save_every or config.eval_every) == EACH_EPOCH
+    return dataclasses.replace(
+        plan, eval_every=epoch if judged else plan.eval_every, save_every=epoch if kept else plan.save_every
+    )
 
 
 def peak_flops(device: Device) -> float:
     """Operations a second that a known GPU reaches in large products; 0 for a CPU or an unknown GPU."""
-    return next((tflops * 1e12 for name, tflops in GPU_TFLOPS if name in device.name), 0.0)
+    return (known_tflops(device.name) or 0.0) * 1e12
 
 
 def _check_first_batch(trainer: Any, progress: Progress) -> None:

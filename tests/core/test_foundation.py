@@ -83,8 +83,17 @@ def test_problems_come_all_at_once() -> None:
 
 def test_a_call_with_wrong_values_names_each() -> None:
     with pytest.raises(ConfigError) as caught:
-        TrainingConfig.from_json({"rank": "many", "dora": 1, "speed": 3, "epochs": True, "sample_prompts": "one"})
-    assert {problem.field for problem in caught.value.problems} == {"rank", "dora", "speed", "epochs", "sample_prompts"}
+        TrainingConfig.from_json(
+            {"rank": "many", "alpha": math.inf, "dora": 1, "speed": 3, "epochs": True, "sample_prompts": "one"}
+        )
+    assert {problem.field for problem in caught.value.problems} == {
+        "rank",
+        "alpha",
+        "dora",
+        "speed",
+        "epochs",
+        "sample_prompts",
+    }
 
 
 def test_numbers_written_as_text_or_float_are_taken_where_nothing_is_lost() -> None:

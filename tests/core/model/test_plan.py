@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import pytest
 
 from core.config import LOW_MEMORY, ORIGINAL_RECIPE, QUICK_DEMO, RECOMMENDED, TrainingConfig
 from core.errors import ModelError
-from core.model.device import Device, cpu_device
+from core.model.device import Device, cpu_device, find_device
 from core.model.memory import NF4_BYTES, Setup, forecast
 from core.model.plan import DatasetStats, Plan, next_smaller, plan
 from core.model.shape import ModelShape
+from core.model.speed import known_tflops
 
 LLAMA_8B = ModelShape("llama", 4096, 14336, 32, 32, 8, 128, 128256, False, 131072)
 LLAMA_1B = ModelShape("llama", 2048, 8192, 16, 32, 8, 64, 128256, True, 131072)
@@ -134,6 +136,48 @@ def test_it_answers_within_the_time_of_a_slider() -> None:
     for rank in range(1, 21):
         plan(RECOMMENDED.changed(rank=rank, batch_rows=512), LLAMA_8B, MEDQUAD, T4)
     assert (time.perf_counter() - began) / 20 < 0.1
+
+
+def test_steps_of_padded_rows_are_counted() -> None:
+    # 1,000 rows, eight in a step: 125 steps an epoch, whatever the rows' tokens are on average.
+    found = plan(ORIGINAL_RECIPE, LLAMA_8B, DatasetStats(1000, 232_400, 910, 84, 7_000), H100)
+    assert (found.total_steps, found.accumulation.value) == (375, 8)
+    assert plan(ORIGINAL_RECIPE.changed(epochs=0.5), LLAMA_8B, DatasetStats(1, 60, 60), H100).total_steps == 1
+
+
+def test_few_short_rows_do_not_fill_a_long_one() -> None:
+    one = DatasetStats(1, 60, 60)
+    long = plan(RECOMMENDED.changed(max_length=131_072), SMOL, one, OLD_CPU)
+    short = plan(RECOMMENDED.changed(max_length=64), SMOL, one, OLD_CPU)
+    assert long.memory.total_gib == pytest.approx(short.memory.total_gib) and not long.checkpointing.value
+    assert plan(RECOMMENDED.changed(batch_rows=4096), SMOL, DatasetStats(3, 300, 120), OLD_CPU).verdict == "fits"
+    off = RECOMMENDED.changed(batch_rows=4096, packing="off")
+    assert plan(off, SMOL, DatasetStats(3, 300, 120), OLD_CPU).verdict == "fits"
+
+
+def test_the_variable_length_kernel_is_not_promised_for_float32() -> None:
+    found = plan(RECOMMENDED.changed(precision="fp32"), LLAMA_1B, MEDQUAD, H100)
+    assert (found.attention.value, found.engine.value) == ("per_example", "transformers")
+
+
+@pytest.mark.parametrize(
+    ("name", "tflops"),
+    [
+        ("NVIDIA A100-PCIE-40GB", 270), ("NVIDIA RTX A1000 Laptop GPU", None), ("Tesla T4", 40), ("NVIDIA T400 4GB", None),
+        ("NVIDIA L4", 60), ("NVIDIA L40S", 180), ("NVIDIA A10G", 70), ("NVIDIA A10", 120), ("Tesla V100-SXM2-16GB", 90),
+        ("NVIDIA H100 80GB HBM3", 790), ("NVIDIA GH200 480GB", 790), ("NVIDIA GeForce RTX 3060", None),
+    ],
+)  # fmt: skip
+def test_a_card_is_known_by_its_whole_name(name: str, tflops: float | None) -> None:
+    assert known_tflops(name) == tflops
+
+
+def test_cuda_counts_cards_as_the_driver_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the plan would be made for the first card, and the fastest one would train."""
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "")
+    monkeypatch.delenv("CUDA_DEVICE_ORDER")
+    find_device()
+    assert os.environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
 
 
 def test_a_plan_survives_its_file() -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from core.config import EACH_EPOCH
 from core.errors import ResourceError
 from core.training.checkpoints import last_whole_checkpoint, step_of
 from core.training.outcome import keep_adapter
-from tests.core.training.test_run import go
+from tests.core.training.test_run import go, planned
 from tests.tiny_model import ListProgress
 
 pytestmark = pytest.mark.thorough
@@ -56,6 +57,16 @@ def test_a_run_that_lost_only_its_adapter_takes_no_step_more(prepare) -> None:
     ending = go(prepared.changed(progress=heard), resume=True)
     assert ending.step == 8 and weights.read_bytes() == before
     assert heard.series("loss") == [] and heard.series("eval_loss") == []
+
+
+def test_once_an_epoch_is_at_the_end_of_each(prepare) -> None:
+    # 41 rows by two make 21 passes, by two again 11 steps.
+    prepared = prepare(
+        rows=41, packing="off", accumulation=2, max_steps=0, epochs=2.0, eval_every=EACH_EPOCH, save_every=EACH_EPOCH
+    )
+    ending = go(prepared)
+    assert ending.step == ending.total_steps == planned(prepared).total_steps == 22
+    assert [step for step, _ in prepared.progress.series("eval_loss")] == [0, 11, 22]
 
 
 @contextmanager
