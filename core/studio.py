@@ -18,6 +18,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -198,7 +199,10 @@ class Studio:
             return None
         lengths = self.dataset(dataset_id).lengths_chars()
         stats = DatasetStats.estimate(*lengths, config.max_length)
-        return plan(config, ModelShape.read(folder), stats, find_device())
+        device, held_gib = find_device(), self.chats.status().memory_gib
+        # A start closes the chat first, so what the chat holds counts as free.
+        device = replace(device, free_gib=min(device.total_gib, device.free_gib + held_gib))
+        return plan(config, ModelShape.read(folder), stats, device)
 
     def problems(self, dataset_id: str, config: TrainingConfig) -> tuple[Problem, ...]:
         """Everything that stands in the way of starting, all at once."""
@@ -237,6 +241,8 @@ class Studio:
         if problems:
             raise ConfigError(problems)
         self.chats.close()  # frees the device's memory; a chat starts again by itself when somebody asks
+        if (typed := Path(config.model).expanduser()).is_dir():
+            config = config.changed(model=str(typed.resolve()))  # the worker runs in another folder than the app
         name = name.strip() or self.dataset(dataset_id).name
         folder = self.settings.runs / _new_id(name)
         try:

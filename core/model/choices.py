@@ -18,7 +18,7 @@ from core.progress import Choice
 
 # Families whose attention goes through transformers' attention interface in a form that packed_attention serves.
 PACKABLE = frozenset(
-    {"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma3", "gemma3_text", "smollm3", "phi3", "granite", "olmo2"}
+    {"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma3", "gemma3_text", "smollm3", "granite", "olmo2"}
 )
 UNSLOTH_FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 

@@ -266,7 +266,9 @@ def _logits(shape: ModelShape, setup: Setup) -> float:
     """Bytes of one slice (logits, their exponent and its argument, float32), and of the hidden states in the loss."""
     tokens = min(logits_slice_tokens(shape.vocabulary), setup.forward_tokens)
     third = 4 if setup.kind == "cuda" else setup.activation_bytes
-    return tokens * shape.vocabulary * (4 + 4 + third) + 2 * _hidden_gradient(shape, setup)
+    # Weights are float32 on a CPU; for bfloat16 arithmetic the whole output layer is cast anew for each slice.
+    cast = 2 * shape.vocabulary * shape.hidden if setup.kind == "cpu" and setup.precision == "bf16" else 0
+    return tokens * shape.vocabulary * (4 + 4 + third) + 2 * _hidden_gradient(shape, setup) + cast
 
 
 def _hidden_gradient(shape: ModelShape, setup: Setup) -> int:

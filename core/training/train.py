@@ -247,7 +247,7 @@ def _on_this_machine(prepared: Prepared, begun: Plan) -> Plan:
     names = ["engine", "precision"]
     if begun.packing.value == here["packing"].value:
         names.append("attention")
-    changed = {name: here[name] for name in names if here[name].value != getattr(begun, name).value}
+    changed: dict[str, Any] = {name: here[name] for name in names if here[name].value != getattr(begun, name).value}
     return dataclasses.replace(begun, **changed)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.config import TrainingConfig
+from core.errors import ModelError
 from core.model.plan import Plan
 from core.training.attention import register_packed_attention
 from core.training.engine import LoadedModel
@@ -44,6 +45,7 @@ class TransformersEngine:
             trust_remote_code=False,
             local_files_only=True,
         )
+        check_targets(model, config)
         model.requires_grad_(False)
         guard_cpu_quantisation(model)
         model.config.use_cache = False
@@ -72,6 +74,20 @@ class TransformersEngine:
         finally:
             loaded.causal.config.use_cache = False
             loaded.model.train()
+
+
+def check_targets(model: Any, config: TrainingConfig) -> None:
+    """Refuse a model that lacks layers which are to get an adapter: PEFT takes those it finds, and says nothing.
+
+    Raises:
+        ModelError: if some are missing, as in Phi 3, which has q, k and v in one layer.
+    """
+    found = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    if absent := [name for name in config.target_modules if name not in found]:
+        raise ModelError(
+            f"This model has no layers named {', '.join(absent)}, which are to get an adapter.",
+            "Choose a model built like Llama, Qwen, Mistral, Gemma or SmolLM2.",
+        )
 
 
 def lora_config(config: TrainingConfig) -> Any:

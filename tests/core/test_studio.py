@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from core.config import QUICK_DEMO
 from core.errors import ConfigError, JobError, ResourceError
+from core.inference.messages import ChatStatus
 from core.jobs.controller import JobController
+from core.model.device import Device
 from core.settings import Settings
 from core.studio import Studio
 
@@ -47,6 +51,36 @@ def test_a_start_that_is_refused_leaves_no_folder(studio: Studio, raised: Except
     with pytest.raises(shown):
         studio.start_training(studio.list_datasets()[0].id, QUICK_DEMO)
     assert [path.name for path in studio.settings.runs.iterdir() if not path.name.startswith(".")] == []
+
+
+def test_what_a_chat_holds_counts_as_free_because_a_start_closes_it(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9}
+    (tmp_path / "config.json").write_text(json.dumps(sizes | {"vocab_size": 49152, "model_type": "llama"}))
+    config, data = QUICK_DEMO.changed(model=str(tmp_path)), studio.list_datasets()[0].id
+    card = Device("NVIDIA L4", "cuda", 22.0, 0.5, (8, 9), 4, True)
+    monkeypatch.setattr("core.studio.find_device", lambda: card)
+    assert [problem.field for problem in studio.problems(data, config) if problem.field != "dataset"] == ["memory"]
+    monkeypatch.setattr(studio.chats.process, "status", lambda: ChatStatus("ready", memory_gib=20.0))
+    planned = studio.plan(data, config)
+    assert planned is not None and planned.available_gib == 20.5 and planned.verdict == "fits"
+
+
+def test_a_model_folder_is_found_from_wherever_the_worker_runs(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studio, "plan", lambda *_: None)
+    started: list[Path] = []
+    monkeypatch.setattr(
+        studio.controller,
+        "submit",
+        lambda kind, folder, **more: (started.append(folder), SimpleNamespace(id="run1"))[1],
+    )
+    studio.start_training(studio.list_datasets()[0].id, QUICK_DEMO.changed(model="mine"))
+    assert json.loads((started[0] / "config.json").read_text())["model"] == str(tmp_path / "mine")
 
 
 def test_every_problem_is_told_at_once(studio: Studio) -> None:

@@ -138,6 +138,16 @@ def test_it_answers_within_the_time_of_a_slider() -> None:
     assert (time.perf_counter() - began) / 20 < 0.1
 
 
+def test_on_a_cpu_a_huge_vocabulary_is_cast_for_bfloat16() -> None:
+    gemma = ModelShape("gemma3_text", 1152, 6912, 26, 4, 1, 256, 262_144, True, 32_768)
+    half, full = (
+        forecast(gemma, Setup("cpu", "transformers", "none", kind, "per_example", False, "adamw", 512, 1, 16, ()))
+        for kind in ("bf16", "fp32")
+    )
+    # The third slice in half precision is 256 tokens of 262,144 logits, 2 bytes each, less; the cast 604 MB more.
+    assert (half.logits - full.logits) * 2**30 == 2 * 262_144 * 1152 - 2 * 256 * 262_144
+
+
 def test_steps_of_padded_rows_are_counted() -> None:
     # 1,000 rows, eight in a step: 125 steps an epoch, whatever the rows' tokens are on average.
     found = plan(ORIGINAL_RECIPE, LLAMA_8B, DatasetStats(1000, 232_400, 910, 84, 7_000), H100)

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from core.config import TrainingConfig
+from core.errors import ModelError
 from core.model.plan import plan
 from core.training.run import run_loop
+from core.training.transformers_engine import check_targets
 
 pytestmark = pytest.mark.thorough
 
@@ -40,3 +43,15 @@ def test_it_trains_two_steps_and_the_adapter_says_so(kind: str, prepare: Any) ->
     moved = [name for name, weight in weights.items() if "lora_B" in name and float(weight.abs().max()) > 0]
     assert len(moved) == 2 * len(prepared.config.target_modules), "every layer's adapter has learned something"
     assert all(bool(weight.isfinite().all()) for weight in weights.values())
+
+
+def test_layers_that_are_not_there_are_named_instead_of_left_out() -> None:
+    """Phi 3 has q, k and v in one layer: PEFT would adapt o and down only, and say nothing."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model("phi3", **sizes, vocab_size=32, pad_token_id=0))
+    with pytest.raises(ModelError, match="q_proj, k_proj, v_proj, gate_proj, up_proj"):
+        check_targets(model, TrainingConfig())
