@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import ResourceError
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLE_DATA = REPOSITORY / "data"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -82,9 +84,23 @@ class Settings:
         return self.home / "medft.sqlite3"
 
     def make_folders(self) -> None:
-        """Create the folders the app writes to, readable by this user only."""
-        for folder in (self.datasets, self.runs, self.models, self.adapters, self.uploads):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Create the folders the app writes to, readable by this user only.
+
+        Raises:
+            ResourceError: if nothing can be written there.
+        """
+        folders, why = (self.datasets, self.runs, self.models, self.adapters, self.uploads), "it is read-only"
+        try:
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            refused = not all(os.access(folder, os.W_OK) for folder in (self.home, *folders))
+        except OSError as error:
+            refused, why = True, str(error.strerror)
+        if refused:
+            raise ResourceError(
+                f"The app cannot write to its folder {self.home}: {why}.",
+                "Name another folder with --home or MEDFT_HOME, or give this user the right to write there.",
+            )
 
 
 def from_command_line(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+from pathlib import Path
 
 import pytest
 
 from core.config import ORIGINAL_RECIPE, PRESETS, RANGES, RECOMMENDED_ZONES, TrainingConfig
-from core.errors import ConfigError, MedftError, UploadError
+from core.errors import ConfigError, MedftError, ResourceError, UploadError
 from core.records import Message, Record
 from core.settings import Settings, from_command_line
 
@@ -129,3 +131,14 @@ def test_an_error_says_what_happened_and_what_to_do() -> None:
     error = UploadError("The file is empty.", "Choose another.")
     assert isinstance(error, MedftError)
     assert str(error) == "The file is empty. Choose another."
+
+
+def test_a_home_that_takes_nothing_is_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(ResourceError, match="cannot write to its folder"):
+        Settings(home=tmp_path / "file" / "home").make_folders()
+    Settings(home=tmp_path / "home").make_folders()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ResourceError, match="read-only") as raised:
+        Settings(home=tmp_path / "home").make_folders()
+    assert "--home" in raised.value.hint
