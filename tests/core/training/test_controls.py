@@ -108,7 +108,9 @@ def longest_row(config: TrainingConfig, tiny: Path, home: Path, monkeypatch: pyt
 
 
 def patience(config: TrainingConfig) -> int | None:
-    found = [c.early_stopping_patience for c in _callbacks(config, None, True, {}) if hasattr(c, "early_stopping_patience")]
+    found = [
+        c.early_stopping_patience for c in _callbacks(config, None, True, {}) if hasattr(c, "early_stopping_patience")
+    ]
     return found[0] if found else None
 
 
