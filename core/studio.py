@@ -209,7 +209,7 @@ class Studio:
         found = list(config.problems())
         dataset = self.dataset(dataset_id)
         if dataset.status != "approved":
-            found.append(Problem("dataset", f"{dataset.name} is not approved yet: finish step 3 in Data."))
+            found.append(Problem("dataset", f"{dataset.name} is not approved yet: approve it on the Data screen."))
         if dataset.rows_train == 0:
             found.append(Problem("dataset", f"{dataset.name} has no training rows."))
         if absent := missing(config.report_to):

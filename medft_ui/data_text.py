@@ -46,7 +46,7 @@ class Work:
 
     TITLE = "Making “{title}”"
     LOADING = "Loading “{title}”"
-    LOADED = "Loaded in {time}. What was understood stands below."
+    LOADED = "Loaded in {time}. What was understood stands above."
     LOAD_STOPPED = "Cancelled after {time}. What the Hub's library has begun to fetch may still end up in its cache."
     LOAD_STOPPING = "It stops in a moment."
     STATES = {

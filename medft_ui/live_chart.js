@@ -8,7 +8,8 @@ const variable = (name) => getComputedStyle(document.body).getPropertyValue(name
 function traces(chart) {
   return chart.series.map((series) => ({
     type: 'scatter', name: series.name, x: series.x, y: series.y, showlegend: !series.faint,
-    mode: series.markers ? 'lines+markers' : 'lines', opacity: series.faint ? 0.3 : 1, connectgaps: false,
+    // one point alone makes no line
+    mode: series.markers || series.y.filter((y) => y !== null).length === 1 ? 'lines+markers' : 'lines', opacity: series.faint ? 0.3 : 1, connectgaps: false,
     hoverinfo: series.faint ? 'skip' : undefined,
     line: { color: variable(series.color), width: series.faint ? 1 : 2, dash: series.dash || 'solid' },
     marker: { color: variable(series.color), size: 7 },
@@ -18,6 +19,8 @@ function traces(chart) {
 
 function layout(chart) {
   const quiet = variable('--quiet'), grid = variable('--chart-grid');
+  // an axis without a point would count from -1 to 4, which nobody has measured
+  const drawn = chart.series.some((series) => series.y.some((y) => y !== null));
   const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, tickfont: { color: quiet, size: 11 }, automargin: true };
   return {
     uirevision: chart.keep, autosize: true, hovermode: 'x unified',
@@ -26,8 +29,8 @@ function layout(chart) {
     font: { family: 'inherit', color: variable('--body-text-color'), size: 12 },
     hoverlabel: { bgcolor: variable('--block-background-fill'), bordercolor: grid, font: { color: variable('--body-text-color') } },
     legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', font: { size: 12 } },
-    xaxis: { ...axis, range: chart.x_range || undefined, autorange: !chart.x_range, title: { text: chart.x_title, font: { color: quiet, size: 11 } } },
-    yaxis: { ...axis, type: chart.log ? 'log' : 'linear', rangemode: chart.from_zero ? 'tozero' : 'normal', tickformat: '~g',
+    xaxis: { ...axis, range: chart.x_range || undefined, autorange: !chart.x_range, showticklabels: drawn || !!chart.x_range, title: { text: chart.x_title, font: { color: quiet, size: 11 } } },
+    yaxis: { ...axis, type: chart.log ? 'log' : 'linear', rangemode: chart.from_zero ? 'tozero' : 'normal', tickformat: '~g', showticklabels: drawn,
       title: { text: chart.y_title, standoff: 8, font: { color: quiet, size: 11 } } },
   };
 }

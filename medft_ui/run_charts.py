@@ -141,12 +141,13 @@ def loss_summary(train: History, evals: History) -> str:
     """Say the loss chart in words."""
     if not len(train):
         return text.Monitor.NO_POINTS
-    words = text.Monitor.LOSS_SUMMARY.format(
-        first=units.loss(train.values[0]), last=units.loss(train.values[-1]), steps=units.count(train.steps[-1])
-    )
+    step = units.count(train.steps[-1])
+    told = text.Monitor.LOSS_FIRST if len(train) == 1 else text.Monitor.LOSS_SUMMARY
+    words = told.format(first=units.loss(train.values[0]), last=units.loss(train.values[-1]), step=step, steps=step)
     if len(evals):
         best = min(range(len(evals)), key=lambda index: evals.values[index])
-        words += text.Monitor.EVAL_SUMMARY.format(
+        told = text.Monitor.EVAL_LOWEST if best == len(evals) - 1 else text.Monitor.EVAL_SUMMARY
+        words += told.format(
             last=units.loss(evals.values[-1]),
             step=units.count(evals.steps[-1]),
             best=units.loss(evals.values[best]),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # What can go on where it was; whatever else runs is stopped, not paused.
 RESUMABLE = ("train", "evaluate")
+IDLE_PERCENT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +113,19 @@ def _tile(over: str, body: str, extra: str = "") -> str:
 
 def _device_tile(snapshot: Snapshot, device: DeviceStatus) -> str:
     said = [text.Sidebar.MEMORY.format(used=units.gib(device.used_gib), total=units.gib(device.total_gib))]
-    if device.utilisation_percent is not None:
+    # what other programs do keeps a machine busy too, which nobody would call idle
+    idle = (device.utilisation_percent or 0) < IDLE_PERCENT and (snapshot.job is None or not snapshot.job.is_active)
+    if device.utilisation_percent is not None and not idle:
         said.append(text.Sidebar.BUSY.format(percent=units.percent(device.utilisation_percent / 100)))
     if device.temperature_c is not None:
         said.append(text.Sidebar.TEMPERATURE.format(degrees=f"{device.temperature_c:.0f}"))
-    if snapshot.job is None or not snapshot.job.is_active:
+    if idle:
         said.append(text.Sidebar.IDLE)
     share = device.used_gib / device.total_gib if device.total_gib else 0.0
     return _tile(
         text.Sidebar.DEVICE,
         f'<div class="big">{escape(device.name)}</div>{parts.bar(share, text.Sidebar.MEMORY_LABEL)}'
-        f'<p class="small">{escape(" · ".join(said))}</p>',
+        f'<p class="small">{" · ".join(f"<span>{escape(each)}</span>" for each in said)}</p>',
     )
 
 

@@ -50,7 +50,9 @@ class Train:
     P_TIME = "About"
     P_SPEED = "at an estimated {speed} tokens per second"
     P_TOKENS = "Tokens a step"
-    P_STEPS = "{steps} steps, evaluated every {every}"
+    P_STEPS = "{steps}, evaluated {every}"
+    P_EVERY, P_EACH = "every {steps}", "after each"
+    STEP_WORDS = ("step", "steps")
     MODEL_NOTE = "{about} Licence: {licence}.{gated}"
     GATED = " The Hub asks you to log in and accept it first (set HF_TOKEN)."
     OTHER_MODEL = "Not in the list: a Hub id (organisation/name) or a folder on this machine, with safetensors weights. Check its licence."

@@ -131,7 +131,7 @@ def build(studio: Studio) -> Data:
 
 
 def _understood_card() -> dict[str, Any]:
-    with gr.Column(elem_classes="card", visible=False) as understood:
+    with gr.Column(elem_classes="card understood", visible=False) as understood:
         sentence = gr.HTML()
         mapping = mapping_form.build()
         shown_rows = gr.HTML()

@@ -101,7 +101,7 @@ def build() -> Rows:
             filter = gr.Dropdown(list(FILTERS), value="", label=Words.FILTER, info=Words.FILTER_INFO, min_width=200)
         with gr.Row(elem_classes="actions"):
             find = gr.Button(Words.FIND)
-        table = gr.HTML(parts.note(Words.EMPTY))
+        table = gr.HTML(parts.note(Words.EMPTY), elem_classes="listed")
         with gr.Row(elem_classes="actions"):
             previous = gr.Button(Words.PREVIOUS)
             following = gr.Button(Words.NEXT)

@@ -113,7 +113,14 @@ def _memory_bar(plan: Plan) -> str:
 
 def _time_rows(plan: Plan) -> list[tuple[str, str, str]]:
     speed = train_text.Train.P_SPEED.format(speed=units.count(plan.tokens_per_s))
-    steps = train_text.Train.P_STEPS.format(steps=units.count(plan.total_steps), every=units.count(plan.eval_every))
+    every = (
+        train_text.Train.P_EACH
+        if plan.eval_every == 1
+        else train_text.Train.P_EVERY.format(steps=units.plural(plan.eval_every, *train_text.Train.STEP_WORDS))
+    )
+    steps = train_text.Train.P_STEPS.format(
+        steps=units.plural(plan.total_steps, *train_text.Train.STEP_WORDS), every=every
+    )
     return [
         (train_text.Train.P_TIME, units.duration(plan.time_s), speed),
         (train_text.Train.P_TOKENS, units.count(plan.step_tokens), steps),

@@ -16,10 +16,18 @@ from core.dataset.work import WorkState
 from medft_ui import parts, units
 from medft_ui.data_text import Work as Words
 from medft_ui.errors import shown
-from medft_ui.events import SLOW
+from medft_ui.events import QUICK, SLOW
 
 if TYPE_CHECKING:
     from core.studio import Studio
+
+# What a page begins is shown far from some of the buttons that begin it, and what stood above goes when it is ready: so the
+# page moves to where it is told, once that is laid out.
+LOOK = (
+    "(mine) => { if (mine) setTimeout(() => { const done = mine.startsWith('done:'); "
+    "const told = (done && document.querySelector('.card.understood')) || document.querySelector('.card.work'); "
+    "told?.scrollIntoView({ block: done ? 'start' : 'nearest', behavior: 'smooth' }); }, 200); }"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class WorkCard:
 
 def build(studio: Studio) -> WorkCard:
     """Lay out the card."""
-    with gr.Column(elem_classes="card", visible=False) as card:
+    with gr.Column(elem_classes="card work", visible=False) as card:
         said = gr.HTML()
         with gr.Row(elem_classes="actions"):
             cancel = gr.Button(Words.CANCEL)
@@ -63,6 +71,7 @@ def build(studio: Studio) -> WorkCard:
         return updates(studio.data.works.now(), mine)
 
     cancel.click(stop, mine, made.view, **SLOW)
+    mine.change(None, mine, js=LOOK, **QUICK)
     return made
 
 

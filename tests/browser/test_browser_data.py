@@ -91,6 +91,8 @@ def test_an_upload_is_mapped_by_hand_and_built(
     expect(card(page, "Making “Invented”").get_by_text("ready", exact=True)).to_be_visible(timeout=60_000)
     expect(page.get_by_role("heading", name="Cleaning: 30 rows in, 30 stay")).to_be_visible()
     expect(page.get_by_label("Name of the data set")).to_be_hidden()
+    # what stood above is gone, and the page has followed to what it says now
+    expect(card(page, "Making “Invented”")).to_be_in_viewport(ratio=1)
     assert list(studio.settings.uploads.rglob("mine.jsonl")) == [], "an upload is gone once it is in a data set"
     made = studio.list_datasets()[0]
     assert made.report()["mapping"]["columns"] == {"prompt": "two", "response": "one", "topic": "group"}

@@ -61,6 +61,23 @@ def test_charts_take_sixty_updates_without_a_remount_and_keep_the_zoom(
     assert page.evaluate("document.querySelector('.chart .plot').data[0].x.length") == 120
 
 
+def test_a_first_point_is_seen_and_before_it_no_numbers_stand_at_the_axes(
+    studio: FakeStudio, open_page: Callable[..., Page]
+) -> None:
+    studio.fake.show(snapshot("starting", 0, history={}, total_steps=0))
+    page = open_page()
+    page.get_by_role("tab", name="Monitor").click()
+    loss = page.locator(CHART).first
+    expect(loss.locator(".main-svg").first).to_be_visible()
+    expect(loss.locator(".xtick, .ytick")).to_have_count(0)
+    expect(loss.locator(".modebar")).to_have_css("opacity", "0")
+    studio.fake.show(snapshot("running", 1))
+    expect(loss.locator(".point").last).to_be_visible()
+    expect(loss.locator(".ytick").first).to_be_visible()
+    loss.hover()
+    expect(loss.locator(".modebar")).to_have_css("opacity", "1")
+
+
 def test_reload_and_second_tab_show_the_same_run(studio: FakeStudio, open_page: Callable[..., Page]) -> None:
     studio.fake.show(snapshot("running", 124))
     page = open_page()

@@ -179,6 +179,22 @@ def open_screen(page: Page, name: str) -> None:
     page.wait_for_timeout(700)
 
 
+# What is left of the page cannot be scrolled to, so its width does not tell.
+CUT_ON_THE_LEFT = """[...document.querySelectorAll('.main button, .main h2, .main p')]
+    .filter((it) => it.offsetParent && it.getBoundingClientRect().left < 0).map((it) => it.textContent)"""
+SCROLLED_ACCORDIONS = """[...document.querySelectorAll('.gr-accordion')].filter((it) => it.offsetParent
+    && getComputedStyle(it).overflowX !== 'visible' && it.scrollWidth > it.clientWidth).map((it) => it.textContent)"""
+
+
+def test_a_phone_shows_a_newcomer_both_buttons_whole(
+    open_page: Callable[..., Page], picture: Callable[[Page, str], None]
+) -> None:
+    page = open_page(width=390)
+    expect(page.get_by_role("button", name="Start the quick demo").first).to_be_visible()
+    assert page.evaluate(CUT_ON_THE_LEFT) == []
+    picture(page, "data-new-phone")
+
+
 @LOOKED_AT
 def test_every_screen_fits(
     studio: FakeStudio,
@@ -193,6 +209,7 @@ def test_every_screen_fits(
     for tab in ("Data", "Train", "Chat", "Export", "Help"):
         open_screen(page, tab)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{tab} sticks out sideways"
+        assert page.evaluate(SCROLLED_ACCORDIONS) == [], f"{tab} has scroll bars below accordions"
         picture(page, f"{tab.lower()}-{name}")
 
 

@@ -30,7 +30,7 @@ def test_all_charts_share_one_axis_and_speak() -> None:
     assert len({chart.keep for chart in drawn}) == 1
     loss, memory, speed, rate, norm, busy, power = drawn
     assert [series.name for series in loss.series] == ["train, each step", "train", "eval (held out)"]
-    assert "over 124 steps" in loss.summary and "lowest was 1.507 at step 100" in loss.summary
+    assert "over 124 steps" in loss.summary and "is 1.507 at step 100, the lowest so far" in loss.summary
     assert "The forecast was 1.8 GiB (6 % off)" in memory.summary
     assert memory.series[1].y == [1.8, 1.8] and memory.from_zero
     assert speed.summary and "at most 9.5e-4" in rate.summary
@@ -83,6 +83,14 @@ def test_a_change_of_run_or_axis_forgets_the_zoom() -> None:
 def test_nothing_yet_is_said_and_drawn_as_nothing() -> None:
     for chart in charts(Snapshot(1, job("starting"), "starting"), View(), 1.8):
         assert chart.series == () and chart.summary.startswith("No numbers yet")
+
+
+def test_the_first_step_is_no_way_yet_and_the_last_evaluation_may_be_the_best() -> None:
+    first = {"loss": History((1,), (1.0,), (3.72,)), "eval_loss": History((1,), (1.0,), (3.5,))}
+    summary = charts(snapshot("running", 1, history=first), View(), None)[0].summary
+    assert summary == "Train loss is 3.720 at step 1. Eval loss is 3.500 at step 1, the lowest so far."
+    worse = first | {"eval_loss": History((1, 2), (1.0, 2.0), (3.5, 3.6))}
+    assert "the lowest was 3.500 at step 1" in charts(snapshot("running", 2, history=worse), View(), None)[0].summary
 
 
 def test_the_gpu_memory_is_shown_where_there_is_one() -> None:
