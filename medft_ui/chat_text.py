@@ -32,7 +32,7 @@ class Chat:
     SYSTEM_INFO = "Said to the model before the conversation. Empty for none."
     THINKING = "Let it think first"
     THINKING_INFO = "Its thoughts are shown folded above the answer, and count as tokens of it."
-    EXAMPLES = "Try one of its eval set, which it never learnt:"
+    EXAMPLES = "Try a question that was held out, so that it never learnt it:"
     GENERAL_EXAMPLES = "Try one:"
     EXAMPLE_QUESTIONS = (
         "What are the symptoms of iron deficiency?",

@@ -6,13 +6,14 @@ It does not know: components, how a run is followed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.jobs.series import Series as History
 from core.jobs.snapshot import Snapshot
 from medft_ui import text, units
 from medft_ui.charts import Chart, Series, smooth
+from medft_ui.run_words import error_words
 from medft_ui.runs_text import Machine
 
 Axis = Literal["steps", "minutes"]
@@ -43,6 +44,12 @@ class Frame:
     keep: str
     title: str
     whole: tuple[float, float] | None
+    active: bool
+
+    @property
+    def when(self) -> str:
+        """When the last point of a curve was measured."""
+        return text.Monitor.NOW if self.active else text.Monitor.AT_END
 
     def x(self, history: History) -> list[float]:
         """Positions of a history's points along the axis."""
@@ -67,12 +74,9 @@ def charts(snapshot: Snapshot, view: View, forecast_gib: float | None) -> tuple[
         Loss, memory, tokens per second, learning rate, gradient norm, how busy the GPU is, its power.
     """
     history, frame = snapshot.history, _frame(snapshot, view)
-    memory = _memory(history, frame, forecast_gib)
-    if (measured := snapshot.result.get("forecast")) is not None:
-        memory = replace(memory, summary=memory.summary + measured_words(measured))
     return (
         _loss(history, frame),
-        memory,
+        _memory(history, frame, forecast_gib, snapshot.result.get("forecast")),
         _speed(history, frame),
         _rate(history, frame),
         _norm(history, frame),
@@ -91,8 +95,8 @@ def measured_words(forecast: Mapping[str, Any]) -> str:
     return Machine.MEASURED_PEAK.format(
         forecast=units.gib(forecast["forecast_gib"]),
         measured=units.gib(forecast["measured_gib"]),
-        error=forecast["error_percent"],
-        what=Machine.WHAT.format(what=forecast["measured"]),
+        error=error_words(forecast["error_percent"] / 100),
+        what=forecast["measured"],
     )
 
 
@@ -112,7 +116,8 @@ def _frame(snapshot: Snapshot, view: View) -> Frame:
         # a whole axis that moved each second would make the charts jump
         end = 0 if snapshot.is_active else end
         title = text.Monitor.MINUTES_AXIS
-    return Frame(view, f"{run} {view.axis} {view.log_scale}", title, (-PAD * end, (1 + PAD) * end) if end else None)
+    whole = (-PAD * end, (1 + PAD) * end) if end else None
+    return Frame(view, f"{run} {view.axis} {view.log_scale}", title, whole, snapshot.is_active)
 
 
 def _loss(history: Mapping[str, History], frame: Frame) -> Chart:
@@ -156,14 +161,18 @@ def loss_summary(train: History, evals: History) -> str:
     return words
 
 
-def _memory(history: Mapping[str, History], frame: Frame, forecast_gib: float | None) -> Chart:
+def _memory(
+    history: Mapping[str, History], frame: Frame, forecast_gib: float | None, measured: Mapping[str, Any] | None
+) -> Chart:
     title, used = memory_history(history)
     x = frame.x(used)
     series = [Series(text.Monitor.MEASURED, "--chart-memory", x, used.values)] if len(used) else []
     if not len(used):
         return frame.chart(title, text.Monitor.NO_POINTS, text.Monitor.MEMORY_AXIS, series, from_zero=True)
     peak = max(used.values)
-    words = text.Monitor.MEMORY_SUMMARY.format(last=units.gib(used.values[-1]), peak=units.gib(peak))
+    # a worker that ends gives its memory back: what it held last says nothing
+    told = text.Monitor.MEMORY_SUMMARY if frame.active else text.Monitor.MEMORY_ENDED
+    words = told.format(last=units.gib(used.values[-1]), peak=units.gib(peak))
     reserved = history.get("gpu_reserved_gib", EMPTY)
     if len(reserved):
         series.append(Series(Machine.RESERVED, "--chart-other", frame.x(reserved), reserved.values, dash="dot"))
@@ -172,7 +181,9 @@ def _memory(history: Mapping[str, History], frame: Frame, forecast_gib: float | 
         ends = list(frame.whole or (x[0], x[-1]))
         series.append(Series(text.Monitor.FORECAST, "--chart-memory", ends, [forecast_gib, forecast_gib], dash="dash"))
         error = units.percent(abs(peak - forecast_gib) / forecast_gib)
-        words += text.Monitor.FORECAST_SUMMARY.format(forecast=units.gib(forecast_gib), error=error)
+        # one comparison is enough: the one that counts the same on both sides, once it is there
+        words += "" if measured else text.Monitor.FORECAST_SUMMARY.format(forecast=units.gib(forecast_gib), error=error)
+    words += f" {measured_words(measured)}" if measured else ""
     return frame.chart(title, words, text.Monitor.MEMORY_AXIS, series, from_zero=True)
 
 
@@ -181,7 +192,9 @@ def _speed(history: Mapping[str, History], frame: Frame) -> Chart:
     words, series = text.Monitor.NO_POINTS, []
     if len(speed):
         mean = sum(speed.values) / len(speed)
-        words = text.Monitor.SPEED_SUMMARY.format(last=units.count(speed.values[-1]), mean=units.count(mean))
+        words = text.Monitor.SPEED_SUMMARY.format(
+            last=units.count(speed.values[-1]), when=frame.when, mean=units.count(mean)
+        )
         series = [Series(text.Monitor.SPEED, "--chart-other", frame.x(speed), speed.values)]
     return frame.chart(text.Monitor.SPEED, words, text.Monitor.SPEED_ASIDE, series, from_zero=True)
 
@@ -191,7 +204,7 @@ def _rate(history: Mapping[str, History], frame: Frame) -> Chart:
     words, series = text.Monitor.NO_POINTS, []
     if len(rate):
         last, peak = units.learning_rate(rate.values[-1]), units.learning_rate(max(rate.values))
-        words = text.Monitor.RATE_SUMMARY.format(last=last, peak=peak)
+        words = text.Monitor.RATE_SUMMARY.format(last=last, when=frame.when, peak=peak)
         series = [Series(text.Monitor.RATE, "--chart-other", frame.x(rate), rate.values)]
     return frame.chart(text.Monitor.RATE, words, text.Monitor.RATE, series, from_zero=True)
 
@@ -201,7 +214,7 @@ def _norm(history: Mapping[str, History], frame: Frame) -> Chart:
     words, series = text.Monitor.NO_POINTS, []
     if len(norm):
         last, mean, peak = (f"{value:.3g}" for value in (norm.values[-1], _mean(norm), max(norm.values)))
-        words = Machine.NORM_SUMMARY.format(last=last, mean=mean, peak=peak)
+        words = Machine.NORM_SUMMARY.format(last=last, when=frame.when, mean=mean, peak=peak)
         series = [Series(Machine.NORM, "--chart-other", frame.x(norm), norm.values)]
     return frame.chart(Machine.NORM, words, Machine.NORM, series, from_zero=True)
 
@@ -227,7 +240,9 @@ def _power(history: Mapping[str, History], frame: Frame) -> Chart:
     power = history.get("gpu_power_w", EMPTY)
     words, series = text.Monitor.NO_POINTS, []
     if len(power):
-        words = Machine.POWER_SUMMARY.format(last=units.count(power.values[-1]), mean=units.count(_mean(power)))
+        words = Machine.POWER_SUMMARY.format(
+            last=units.count(power.values[-1]), when=frame.when, mean=units.count(_mean(power))
+        )
         series = [Series(Machine.POWER, "--chart-other", frame.x(power), power.values)]
     return frame.chart(Machine.POWER, words, Machine.POWER_ASIDE, series, from_zero=True)
 

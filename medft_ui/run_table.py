@@ -15,13 +15,12 @@ from core.jobs.snapshot import Snapshot
 from medft_ui import parts, text, train_text, units
 from medft_ui.charts import Chart, Series, smooth
 from medft_ui.run_charts import EMPTY, Axis
+from medft_ui.run_words import error_words
 from medft_ui.runs_text import Compare, Table
 
 COLOURS = ("--chart-train", "--chart-eval", "--chart-memory", "--chart-other")
 MOST = len(COLOURS)
 SMOOTHING = 0.8
-# Within this the forecast counts as right.
-RIGHT_SHARE = 0.005
 
 
 def table_html(runs: Sequence[RunSummary], datasets: Mapping[str, str]) -> str:
@@ -59,9 +58,8 @@ def memory_words(run: RunSummary) -> str:
     error = run.forecast_error
     if error is None:
         return units.gib(run.forecast_gib)
-    way = Table.TOO_MUCH if error > 0 else Table.TOO_LITTLE
-    said = Table.RIGHT if abs(error) < RIGHT_SHARE else way.format(error=units.percent(abs(error)))
-    return Table.MEMORY.format(forecast=units.gib(run.forecast_gib), measured=units.gib(run.measured_gib), error=said)
+    forecast, measured = units.gib(run.forecast_gib), units.gib(run.measured_gib)
+    return Table.MEMORY.format(forecast=forecast, measured=measured, error=error_words(error))
 
 
 def choices(runs: Sequence[RunSummary]) -> list[tuple[str, str]]:

@@ -8,6 +8,10 @@ from __future__ import annotations
 from core.jobs.job import Job
 from core.jobs.snapshot import TRAINING_PHASE, Snapshot
 from medft_ui import text, units
+from medft_ui.runs_text import Table
+
+# Within this a forecast counts as right.
+RIGHT_SHARE = 0.005
 
 
 def share_done(snapshot: Snapshot) -> float:
@@ -46,9 +50,17 @@ def step_words(snapshot: Snapshot) -> list[str]:
     if snapshot.total_steps:
         step, total = units.count(snapshot.step), units.count(snapshot.total_steps)
         words.append(text.Sidebar.STEP.format(step=step, total=total))
-    if snapshot.eta_s is not None:
+    # until the whole run would be done: of no use once it is stopping
+    if snapshot.eta_s is not None and snapshot.state != "stopping":
         words.append(text.Sidebar.LEFT.format(time=units.duration(snapshot.eta_s)))
     return words
+
+
+def error_words(share: float) -> str:
+    """How a forecast was, by its error as a share of what was measured: 5 % too low, right."""
+    if abs(share) < RIGHT_SHARE:
+        return Table.RIGHT
+    return (Table.TOO_MUCH if share > 0 else Table.TOO_LITTLE).format(error=units.percent(abs(share)))
 
 
 def silence_words(snapshot: Snapshot) -> str:

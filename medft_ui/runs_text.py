@@ -78,7 +78,7 @@ class Machine:
 
     NORM = "Gradient norm"
     NORM_ASIDE = "before clipping"
-    NORM_SUMMARY = "{last} now, {mean} on average, at most {peak}."
+    NORM_SUMMARY = "{last} {when}, {mean} on average, at most {peak}."
     BUSY = "How busy the GPU is"
     BUSY_ASIDE = "percent; temperature in °C"
     UTILISATION, TEMPERATURE, MFU = "utilisation, %", "temperature, °C", "of the card's limit (MFU), %"
@@ -88,12 +88,10 @@ class Machine:
     NO_MFU = " What share of the card's limit that is (MFU) can be said of known GPUs only."
     POWER = "Power"
     POWER_ASIDE = "watts"
-    POWER_SUMMARY = "{last} W now, {mean} W on average."
+    POWER_SUMMARY = "{last} W {when}, {mean} W on average."
     RESERVED = "reserved by PyTorch"
     RESERVED_SUMMARY = " PyTorch has reserved {reserved}."
-    MEASURED_PEAK = " Forecast {forecast}, measured peak {measured} ({error:+.0f} %), {what}."
+    MEASURED_PEAK = "Forecast {forecast}, measured peak {measured}: {error} (counted in both: {what})."
     N_NORM, N_MFU, N_GPU = "Gradient norm", "Of the card's limit (MFU)", "GPU now"
     KNOWN_GPUS = "known GPUs only"
     GPU_NOW = "{busy} · {power}\u00a0W · {heat}\u00a0°C"
-    # What a run's forecast.json says was measured, for people.
-    WHAT = "the same thing counted in both: {what}"

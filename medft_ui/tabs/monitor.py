@@ -333,7 +333,7 @@ def _numbers(snapshot: Snapshot) -> str:
         (Machine.N_NORM, f"{metrics['grad_norm']:.3g}" if "grad_norm" in metrics else units.UNKNOWN),
         (text.Monitor.N_MEMORY, units.gib(max(used.values, default=None))),
         (text.Monitor.ELAPSED, units.duration(snapshot.elapsed_s)),
-        (text.Monitor.N_LEFT, units.duration(snapshot.eta_s)),
+        *([(text.Monitor.N_LEFT, units.duration(snapshot.eta_s))] if snapshot.is_active else []),
         *_gpu_numbers(snapshot),
     ]
     return (

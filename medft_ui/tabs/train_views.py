@@ -6,13 +6,14 @@ It does not know: components, how a plan is made.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from core.config import PRESETS, Preset
-from core.errors import ConfigError, MedftError
+from core.errors import ConfigError, MedftError, Problem
 from core.model.catalogue import CATALOGUE
 from core.model.plan import Plan
 from medft_ui import parts, train_text, units
@@ -61,10 +62,10 @@ def plan_view(studio: Studio, dataset_id: str | None, preset_name: str, values: 
         found = studio.problems(dataset_id, config) if dataset_id else ()
         plan = studio.plan(dataset_id, config) if dataset_id and not config.problems() else None
     except ConfigError as error:
-        return PlanView(_problem_card([problem.message for problem in error.problems]), "", note, False)
+        return PlanView(_problem_card([in_words(problem) for problem in error.problems]), "", note, False)
     except MedftError as error:
         return PlanView(_problem_card([str(error)]), "", note, False)
-    problems = [problem.message for problem in found] if dataset_id else [train_text.Train.NO_DATASET]
+    problems = [in_words(problem) for problem in found] if dataset_id else [train_text.Train.NO_DATASET]
     if os.environ.get("SPACES_ZERO_GPU"):
         problems = [train_text.Train.ZERO_GPU, *problems]
     changed = train_form.differences(config, preset.config)
@@ -75,6 +76,14 @@ def plan_view(studio: Studio, dataset_id: str | None, preset_name: str, values: 
         return PlanView(_unplanned_card(problems), about, note, not problems)
     reasons = f"<h3>{escape(train_text.Train.REASONS)}</h3>{parts.facts(_choice_rows(plan))}{about}"
     return PlanView(_plan_card(plan, problems), reasons, note, not problems)
+
+
+def in_words(problem: Problem) -> str:
+    """A problem's message, with what the form calls a setting instead of the name that the API knows."""
+    # one word alone may be plain English, but not where the message begins with the setting it is about
+    names = "|".join(name for name in train_text.SETTINGS if "_" in name)
+    begins = f"^{problem.field}(?= )|" if problem.field in train_text.SETTINGS else ""
+    return re.sub(rf"{begins}\b(?:{names})\b", lambda found: f"“{train_text.SETTINGS[found[0]][0]}”", problem.message)
 
 
 def _problem_card(problems: Sequence[str]) -> str:

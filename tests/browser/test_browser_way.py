@@ -151,7 +151,7 @@ def test_the_recipe_moves_the_plan_and_blocks_what_cannot_work(open_page: Callab
     expect(page.get_by_text("Changed from Quick demo: Longest row (tokens).")).to_be_visible()
     page.get_by_label("Longest row (tokens)").fill("5")
     page.get_by_label("Longest row (tokens)").blur()
-    expect(page.get_by_role("alert").get_by_text("max_length must lie between")).to_be_visible()
+    expect(page.get_by_role("alert").get_by_text("“Longest row (tokens)” must lie between")).to_be_visible()
     expect(page.get_by_role("button", name="Start training")).to_be_disabled()
 
 

@@ -55,7 +55,8 @@ def test_a_gpu_is_drawn_with_what_it_tells_on_the_same_axis() -> None:
     _, memory, _, _, norm, busy, power = drawn
     assert [series.name for series in memory.series] == ["measured", "reserved by PyTorch", "forecast"]
     assert "PyTorch has reserved 15.5 GiB" in memory.summary
-    assert "Forecast 17.0 GiB, measured peak 17.2 GiB (-1 %)" in memory.summary
+    told = "Forecast 17.0 GiB, measured peak 17.2 GiB: 1 % too low (counted in both: tensors on the GPU)."
+    assert told in memory.summary and "17.6 GiB" not in memory.summary, "the forecast is compared once"
     assert norm.summary == "0.6 now, 0.6 on average, at most 0.6."
     assert [series.y[-1] for series in busy.series] == [96.0, 64.0, 53.0]
     assert "Busy 96 % on average, at most 64 °C." in busy.summary and "53 %" in busy.summary
@@ -63,6 +64,15 @@ def test_a_gpu_is_drawn_with_what_it_tells_on_the_same_axis() -> None:
     assert {series.x[-1] for chart in (memory, norm, busy, power) for series in chart.series[:1]} == {124 / 60}
     unknown = snapshot("running", 124, history={**curves_of_a_gpu(124), "mfu": History()})
     assert "known GPUs only" in charts(unknown, View(), None)[5].summary
+
+
+def test_what_has_ended_tells_of_no_now() -> None:
+    _, memory, speed, rate, norm, _, power = charts(
+        snapshot("finished", 200, history=curves_of_a_gpu(200)), View(), None
+    )
+    assert memory.summary.startswith("At most 16.0 GiB.")
+    for chart in (speed, rate, norm, power):
+        assert " at the end, " in chart.summary and " now" not in chart.summary
 
 
 def test_the_minutes_axis_uses_seconds_of_work_and_is_not_fixed_while_it_grows() -> None:
