@@ -48,12 +48,24 @@ def facts(rows: Iterable[tuple[str, str, str]]) -> str:
     return f'<table class="facts"><tbody>{body}</tbody></table>'
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """A plain table; ``caption`` is read by screen readers only."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str, stacked: bool = False) -> str:
+    """A plain table; ``caption`` is read by screen readers only.
+
+    Args:
+        columns: What stands above each column.
+        rows: A cell for each column.
+        caption: What the table is.
+        stacked: Whether a phone shows each row as a list of its cells, with the columns' names beside them.
+    """
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    labels = [f' data-label="{escape(column, True)}"' if stacked else "" for column in columns]
+    body = "".join(
+        "<tr>" + "".join(f"<td{label}>{escape(cell)}</td>" for label, cell in zip(labels, row, strict=True)) + "</tr>"
+        for row in rows
+    )
+    kind = "scroll stacked" if stacked else "scroll"
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption, True)}"><table class="rows">'
+        f'<div class="{kind}" tabindex="0" role="region" aria-label="{escape(caption, True)}"><table class="rows">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -33,7 +33,7 @@ def table_html(runs: Sequence[RunSummary], datasets: Mapping[str, str]) -> str:
     if not runs:
         return parts.empty(Table.EMPTY_TITLE, Table.EMPTY)
     rows = (_row(run, datasets) for run in runs)
-    return f'<div class="allruns">{parts.table(Table.COLUMNS, rows, Table.TITLE)}</div>'
+    return f'<div class="allruns">{parts.table(Table.COLUMNS, rows, Table.TITLE, stacked=True)}</div>'
 
 
 def _row(run: RunSummary, datasets: Mapping[str, str]) -> tuple[str, ...]:

@@ -171,7 +171,7 @@ class Monitor:
     FORECAST_SUMMARY = " The forecast was {forecast} ({error} off)."
     SPEED_SUMMARY = "{last} tokens per second {when}, {mean} on average."
     RATE_SUMMARY = "{last} {when}, at most {peak}."
-    STARTED = "started {time}"
+    STARTED, RESUMED_AT = "started {time}", "resumed {time}"
     PAUSED_TOAST = "Pausing: it saves a checkpoint at the next step, then ends. Resume continues from there."
     DISCARD_TOAST = "Discarding: the run ends and its checkpoints are deleted."
     RESUMED_TOAST = "Resumed from the last whole checkpoint."

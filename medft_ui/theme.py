@@ -86,6 +86,11 @@ def theme() -> gr.themes.Base:
         input_border_width="1px",
         input_border_color="#cdd6dd",
         input_border_color_dark="#2e454c",
+        # gradio takes the outline from the field that has the focus: its edge has to show it
+        input_border_color_focus="#0f766e",
+        input_border_color_focus_dark="#5eead4",
+        input_shadow_focus="0 0 0 1px #0f766e",
+        input_shadow_focus_dark="0 0 0 1px #5eead4",
         layout_gap="16px",
     )
 

@@ -59,6 +59,7 @@ class Train:
     TAUGHT = "Exactly what the model is taught"
     TAUGHT_ASIDE = "shaded: what it learns to write; the rest it only reads"
     TAUGHT_EMPTY = "Choose a row."
+    TAUGHT_WRONG = "Shown again once nothing above has to change."
     TAUGHT_LATER = "This needs the model's tokenizer, which is not on this disk yet, or a row that exists."
     ROW = "Row"
 

@@ -294,9 +294,8 @@ def _head(snapshot: Snapshot) -> str:
     job, state = snapshot.job, snapshot.state
     assert job is not None and state is not None
     word, tone = text.STATES[state]
-    title = parts.heading(
-        job.name, text.Monitor.STARTED.format(time=units.moment(job.started or job.created)), parts.pill(word, tone)
-    )
+    when = text.Monitor.STARTED if job.attempt == 1 else text.Monitor.RESUMED_AT
+    title = parts.heading(job.name, when.format(time=units.moment(job.started or job.created)), parts.pill(word, tone))
     if snapshot.error is not None:
         said = parts.problems([f"{snapshot.error.message} {snapshot.error.hint}"])
     else:

@@ -157,7 +157,9 @@ def taught_html(studio: Studio, dataset_id: str | None, row: int, values: Sequen
         return parts.note(train_text.Train.NO_DATASET)
     try:
         config = train_form.to_config(values)
-        pieces = studio.highlight(dataset_id, config, row - 1) if not config.problems() else None
+        if config.problems():
+            return parts.note(train_text.Train.TAUGHT_WRONG)
+        pieces = studio.highlight(dataset_id, config, row - 1)
     except MedftError as error:
         return parts.note(str(error))
     if pieces is None:

@@ -45,6 +45,7 @@ def test_the_table_tells_every_run_and_cannot_become_markup(past: Studio) -> Non
     assert "First &lt;b&gt;try&lt;/b&gt;" in page and "<b>try" not in page
     assert "SmolLM2-135M-Instruct" in page and "60 of 60" in page and "1.218 at step 60" in page
     assert "GiB, 4 % too low" in page and "Ask Dr Lee." in page and "deleted since" in page and "paused" in page
+    assert page.count('data-label="Best eval loss"') == page.count("<tr>") - 1, "a phone shows no row of headings"
 
 
 def test_several_runs_are_laid_over_each_other_with_what_differs_only(past: Studio) -> None:

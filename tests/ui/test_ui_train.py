@@ -5,9 +5,11 @@ import pytest
 from core.config import TrainingConfig
 from core.errors import Problem
 from core.jobs.snapshot import Phase
+from medft_ui.run_charts import View
 from medft_ui.run_words import error_words, step_words
-from medft_ui.tabs.train_views import in_words
-from tests.ui.fake_studio import snapshot
+from medft_ui.tabs import monitor, train_form
+from medft_ui.tabs.train_views import in_words, taught_html
+from tests.ui.fake_studio import FakeStudio, job, snapshot
 
 
 def test_a_problem_names_settings_as_the_form_does() -> None:
@@ -34,3 +36,18 @@ def test_what_stops_tells_no_time_to_the_end_of_the_whole_run() -> None:
     run = {"phase": Phase("training", 124, 200), "eta_s": 129.0}
     assert step_words(snapshot("running", **run)) == ["step 124 of 200", "2 min 09 s left"]
     assert step_words(snapshot("stopping", **run)) == ["step 124 of 200"]
+
+
+def test_what_is_taught_waits_for_settings_that_hold(studio: FakeStudio) -> None:
+    def taught(config: TrainingConfig) -> str:
+        return taught_html(studio, "sample", 1, train_form.to_values(config))
+
+    assert "<mark>" in taught(TrainingConfig())
+    assert "nothing above has to change" in taught(TrainingConfig(max_length=5))
+
+
+@pytest.mark.parametrize(("attempt", "says"), [(1, "started 24 Nov"), (2, "resumed 24 Nov")])
+def test_monitor_tells_a_resume_from_a_start(studio: FakeStudio, attempt: int, says: str) -> None:
+    run = job("running").changed(attempt=attempt, started="2026-11-24T05:40:00Z")
+    studio.fake.show(snapshot("running", job=run))
+    assert says in str(monitor.updates(studio, studio.snapshot(None), View()))
