@@ -112,6 +112,10 @@ class Clinicians:
         "The clinician's view hides everything but the conversation and the judgement of answers. The link names the model, "
         "never a text."
     )
+    WELCOME = (
+        "Base is the model as it came. Tuned is the same model after it has learnt from further questions and answers. Ask "
+        "them something, then say below an answer whether it is good, poor, or one that somebody should look at."
+    )
     LINK, OPEN, LEAVE = "Copy the link", "Open the view here", "Leave this view"
     LINK_FIELD = "Link"
     CSV, JSONL = "Remarks (CSV)", "Remarks (JSONL)"

@@ -28,6 +28,11 @@ def gib(value: float | None) -> str:
     return f"{value:.2f} GiB" if value < 1 else f"{value:.1f} GiB"
 
 
+def rate(value: float | None) -> str:
+    """Write how many there are in a second; few need a decimal: 0.4, 9.5, 13,410."""
+    return f"{value:.1f}" if value is not None and 0 < value < 9.95 else count(value)
+
+
 def percent(share: float | None) -> str:
     """Write a share of 1 as a percentage: 62 %."""
     return UNKNOWN if share is None or not math.isfinite(share) else f"{share * 100:.0f} %"

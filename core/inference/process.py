@@ -171,7 +171,7 @@ class ChatProcess:
             self._end_child()
             self._closed_on_purpose = False
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the child)
-            self._status = ChatStatus(state="loading", phase="starting")
+            self._status = ChatStatus(state="loading", phase="loading the libraries")
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "core.inference.worker", str(self.models_dir)],
                 stdin=subprocess.PIPE,

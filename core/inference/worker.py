@@ -56,7 +56,7 @@ class Worker(SilentProgress):
     def serve(self) -> None:
         """Answer requests for ever."""
         threading.Thread(target=self.listen, daemon=True, name="requests").start()
-        self.phase("starting")
+        self.phase("loading the libraries")
         # Heavy: the first import of these takes seconds, so it gets a phase of its own.
         import peft  # noqa: F401, PLC0415
         import torch  # noqa: PLC0415

@@ -107,6 +107,7 @@ def build(studio: Studio, told: Told, opened: Opened) -> Chat:
         opened: When its tab is opened.
     """
     gr.HTML(parts.banner(text.SAFETY))
+    gr.HTML(parts.note(Clinicians.WELCOME), elem_classes="clinician-only")
     gone = gr.HTML(visible=False)
     card = chat_model.build()
     with gr.Row(equal_height=True):

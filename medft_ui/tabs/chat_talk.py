@@ -272,7 +272,7 @@ class Answer:
 
     def _words(self, piece: ChatPiece) -> list[str]:
         speed = Chat.SPEED.format(
-            tokens=units.count(piece.tokens), speed=units.count(piece.tokens_per_s), first=f"{piece.first_token_s:.1f}"
+            tokens=units.count(piece.tokens), speed=units.rate(piece.tokens_per_s), first=f"{piece.first_token_s:.1f}"
         )
         thinks = piece.done and piece.finish != "stop" and self.parts().is_open
         return [speed, Chat.FINISH[piece.finish], Chat.CUT_WHILE_THINKING if thinks else ""]

@@ -172,6 +172,7 @@ def test_the_clinicians_view_holds_the_conversation_only(
     page = opened(open_page())
     run = trained.fake.now.job.id  # type: ignore[union-attr]
     page.goto(f"{address}?clinician={run}%40200")
+    expect(page.get_by_text("Base is the model as it came.")).to_be_visible()
     type_question(page, "What causes tiredness?")
     expect(page.get_by_text(TUNED)).to_be_visible()
     assert [entry[1] for entry in trained.fake.asked if entry[0] == "chat"] == [f"{run}@200"]
@@ -190,6 +191,7 @@ def test_the_clinicians_view_holds_the_conversation_only(
     ]
     press(page, "Leave this view")
     expect(page.get_by_role("tab", name="Train")).to_be_visible()
+    expect(page.get_by_text("Base is the model as it came.")).to_be_hidden()
     page.goto(f"{address}?clinician=20260101-gone")
     expect(page.get_by_text("is not here any more")).to_be_visible()
 

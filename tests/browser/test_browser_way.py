@@ -195,6 +195,16 @@ def test_a_phone_shows_a_newcomer_both_buttons_whole(
     picture(page, "data-new-phone")
 
 
+def test_the_plan_stays_in_its_card_on_a_small_laptop(open_page: Callable[..., Page]) -> None:
+    page = open_page(width=1024)
+    open_tab(page, "Train")
+    expect(page.get_by_text("Chosen for you, and why")).to_be_visible()
+    beside = page.locator(".card").filter(has_text="Plan for this machine").locator("table.facts").last
+    edges = "it => [it.getBoundingClientRect().right, it.closest('.card').getBoundingClientRect().right]"
+    table, card = beside.evaluate(edges)
+    assert table < card
+
+
 @LOOKED_AT
 def test_every_screen_fits(
     studio: FakeStudio,

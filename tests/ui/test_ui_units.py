@@ -31,6 +31,14 @@ def test_learning_rate(value: float | None, words: str) -> None:
 
 def test_counts_memory_and_shares() -> None:
     assert (units.count(13410), units.count(None), units.count(math.inf)) == ("13,410", "–", "–")
+    assert [units.rate(value) for value in (0.42, 9.5, 9.97, 13410, 0, None)] == [
+        "0.4",
+        "9.5",
+        "10",
+        "13,410",
+        "0",
+        "–",
+    ]
     assert (units.plural(1, "row", "rows"), units.plural(2914, "row", "rows")) == ("1 row", "2,914 rows")
     assert (units.gib(17.12), units.gib(0.42), units.gib(None)) == ("17.1 GiB", "0.42 GiB", "–")
     assert (units.percent(0.617), units.loss(1.3137), units.loss(math.nan)) == ("62 %", "1.314", "–")

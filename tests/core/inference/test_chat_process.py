@@ -213,7 +213,7 @@ def test_it_warms_up_and_tells_how_far_loading_is(adapter: Path, tmp_path: Path)
     assert (warm.state, warm.device) == ("ready", "") and warm.memory_gib > 0.1
     pieces = list(chats.ask(adapter, SHORT))
     phases = [piece for piece in pieces if piece.phase]
-    assert "starting" not in [piece.phase for piece in phases]  # that lies behind
+    assert "loading the libraries" not in [piece.phase for piece in phases]  # that lies behind
     assert all(piece.memory_gib > 0.1 for piece in phases)
     assert texts(pieces)["base"]
     chats.close()
