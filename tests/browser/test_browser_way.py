@@ -150,6 +150,7 @@ def test_the_recipe_moves_the_plan_and_blocks_what_cannot_work(open_page: Callab
     page.get_by_label("Longest row (tokens)").blur()
     expect(page.get_by_text("Changed from Quick demo: Longest row (tokens).")).to_be_visible()
     page.get_by_label("Longest row (tokens)").fill("5")
+    expect(page.get_by_label("Longest row (tokens)")).to_have_css("box-shadow", "rgb(15, 118, 110) 0px 0px 0px 1px")
     page.get_by_label("Longest row (tokens)").blur()
     expect(page.get_by_role("alert").get_by_text("“Longest row (tokens)” must lie between")).to_be_visible()
     expect(page.get_by_role("button", name="Start training")).to_be_disabled()
