@@ -161,7 +161,7 @@ class Charts:
     LAST_BIN = "{low} and more"
     ROWS = "rows"
     REMOVED = "Rows removed, by step"
-    REMOVED_SUMMARY = "{total} of {read} rows left; most by {step} ({count})."
+    REMOVED_SUMMARY = "{total} of {read} rows taken out; most by {step} ({count})."
     QUESTIONS = "What the questions ask for"
     QUESTIONS_SUMMARY = "By their words (English only): most ask for {first} ({share})."
     TOPICS = "Topics"

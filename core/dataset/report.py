@@ -138,7 +138,7 @@ def _summary(cleaned: Cleaned, report: CleanReport, origin: Origin) -> Iterator[
     common = [f"{TYPES[at]} {asked[at] / len(every):.0%}" for at in np.argsort(-asked, kind="stable")[:4] if asked[at]]
     yield f"By their words (English only), the questions ask for: {', '.join(common)}."
     yield (
-        f"{removed['exact_duplicates']:,} exact and {removed['near_duplicates']:,} near copies left. "
+        f"{removed['exact_duplicates']:,} exact and {removed['near_duplicates']:,} near copies were taken out. "
         f"{report.step('conflicts').note or 'No question has several answers.'}"
     )
     if removed["leakage"] or removed["contamination"]:

@@ -176,7 +176,7 @@ def test_charts_say_in_words_what_they_draw(studio: FakeStudio, tmp_path: Path) 
     assert lengths["title"] == "Length of the rows" and sum(lengths["series"][0]["numbers"]) == 30
     assert lengths["cut"] == {"at": 32, "label": "cut at 32", "inside": True}
     assert "1 row is longer than the 32 tokens that training cuts at." in lengths["summary"]
-    assert removed["labels"] == ["Exact duplicates"] and "1 of 31 rows left" in removed["summary"]
+    assert removed["labels"] == ["Exact duplicates"] and "1 of 31 rows taken out" in removed["summary"]
     assert "most ask for" in questions["summary"] and topics["labels"][0].startswith("ward")
     far = charts_of(counting.add_dataset([path], options=FAST.changed(max_tokens=9000)).report())[0]
     assert far["cut"] == {"at": 9000, "label": "cut at 9,000 →", "inside": False} and "None is longer" in far["summary"]
