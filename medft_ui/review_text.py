@@ -77,7 +77,7 @@ class Rate:
     SPECIALTY = "Your specialty"
     SPECIALTY_INFO = "This review asks for: {names}."
     START = "Start, or go on"
-    NONE = "There is no open review."
+    NONE = "There is no open review"
     NONE_HINT = "Create one under New review, or ask who invited you."
     CHOICE = "{name} · {items} items"
     NO_REVIEW = "No review is chosen."
@@ -119,6 +119,7 @@ class Results:
     }
     RATES_TITLE = "Base against tuned"
     RATES = ("Share of items", "Base", "Tuned", "Difference", "p", "Verdict")
+    POINTS = "{value} points ({low} to {high})"
     ANY_HARM, SEVERE_HARM, MUST_HAVE = "could harm", "could harm severely", "must-have statements made"
     BEST = "{question} “{level}”"
     AGREEMENT_TITLE = "Agreement between raters"

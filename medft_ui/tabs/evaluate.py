@@ -136,7 +136,7 @@ def list_updates(studio: Studio, picked_run: Any, picked: Any) -> list[Any]:
     evaluations = evaluate_result.choices(studio, run) if run else []
     chosen = _kept(picked, evaluations)
     return [
-        gr.update(choices=runs, value=run),
+        gr.update(choices=runs, value=run, visible=bool(runs)),
         gr.update(visible=not runs),
         gr.update(visible=bool(runs)),
         gr.update(choices=evaluations, value=chosen),

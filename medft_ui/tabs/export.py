@@ -138,7 +138,7 @@ def _follow(studio: Studio, export: Export, told: Told, opened: Opened) -> None:
     def show(picked: str | None) -> list[Any]:
         choices = run_choices(studio.list_runs())
         run = picked if any(value == picked for _, value in choices) else next((value for _, value in choices), None)
-        picker = gr.update(choices=choices, value=run)
+        picker = gr.update(choices=choices, value=run, visible=bool(choices))
         there = [gr.update(visible=not choices), gr.update(visible=bool(choices))]
         return [*there, picker, card_body(studio, run), signed_html(studio, run)]
 

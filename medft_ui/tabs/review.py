@@ -39,7 +39,8 @@ class ReviewTab:
     @property
     def lists(self) -> list[Any]:
         """What follows what is on the disk."""
-        return [self.rate.review, self.results.review, self.new.run, self.new.answering]
+        lists = [self.rate.review, self.results.review, self.new.run]
+        return [*lists, self.rate.none, self.rate.ways, self.new.answering]
 
 
 def build(studio: Studio, opened: Opened) -> ReviewTab:
@@ -66,8 +67,15 @@ def _follow(studio: Studio, tab: ReviewTab, opened: Opened) -> None:
 
     @shown
     def look(rated: str | None, read: str | None, run: str | None) -> list[Any]:
-        updates = list_updates(studio.reviews.reviews(), studio.list_runs(), (rated, read, run))
-        return [*updates, review_new.answering_html(studio, studio.reviews.answering())]
+        reviews = studio.reviews.reviews()
+        updates = list_updates(reviews, studio.list_runs(), (rated, read, run))
+        is_open = bool(review_rate.open_choices(reviews))
+        return [
+            *updates,
+            gr.update(visible=not is_open),
+            gr.update(visible=is_open),
+            review_new.answering_html(studio, studio.reviews.answering()),
+        ]
 
     inputs = [tab.rate.review, tab.results.review, tab.new.run]
     gr.on(opened, look, inputs, tab.lists, **FOLLOW)

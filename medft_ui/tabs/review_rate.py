@@ -36,8 +36,16 @@ Payload = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RateScreen:
-    """The screen's components."""
+    """The screen's components.
 
+    Args:
+        none: What stands there while no review is open.
+        ways: The fields and the button that lead into one.
+        door: The card around both; it goes when somebody rates.
+    """
+
+    none: gr.HTML
+    ways: gr.Column
     review: gr.Dropdown
     name: gr.Textbox
     specialty: gr.Textbox
@@ -55,17 +63,9 @@ def build(studio: Studio) -> RateScreen:
     gr.HTML(parts.banner(text.SAFETY))
     with gr.Column(elem_classes="card") as door:
         gr.HTML(parts.heading(Rate.TITLE, Rate.ASIDE))
-        with gr.Row():
-            review = gr.Dropdown(choices, value=newest, label=Rate.REVIEW, info=Rate.REVIEW_INFO)
-            name = gr.Textbox(label=Rate.NAME, info=Rate.NAME_INFO, max_length=60)
-            specialty = gr.Textbox(
-                label=Rate.SPECIALTY,
-                info=Rate.SPECIALTY_INFO.format(names=", ".join(names)),
-                max_length=60,
-                visible=bool(names),
-            )
-        with gr.Row(elem_classes="actions"):
-            start = gr.Button(Rate.START, variant="primary")
+        none = gr.HTML(parts.empty(Rate.NONE, Rate.NONE_HINT), visible=not choices)
+        with gr.Column(visible=bool(choices)) as ways:
+            review, name, specialty, start = _fields(choices, newest, names)
     form = gr.HTML(
         None,
         label=Rate.TITLE,
@@ -74,9 +74,24 @@ def build(studio: Studio) -> RateScreen:
         js_on_load=form_script(),
         apply_default_css=False,
     )
-    screen = RateScreen(review, name, specialty, start, door, form)
+    screen = RateScreen(none, ways, review, name, specialty, start, door, form)
     _wire(studio, screen)
     return screen
+
+
+def _fields(choices: Sequence[tuple[str, str]], newest: str | None, names: Sequence[str]) -> tuple[Any, ...]:
+    with gr.Row():
+        review = gr.Dropdown(choices, value=newest, label=Rate.REVIEW, info=Rate.REVIEW_INFO)
+        name = gr.Textbox(label=Rate.NAME, info=Rate.NAME_INFO, max_length=60)
+        specialty = gr.Textbox(
+            label=Rate.SPECIALTY,
+            info=Rate.SPECIALTY_INFO.format(names=", ".join(names)),
+            max_length=60,
+            visible=bool(names),
+        )
+    with gr.Row(elem_classes="actions"):
+        start = gr.Button(Rate.START, variant="primary")
+    return review, name, specialty, start
 
 
 def form_script() -> str:

@@ -174,7 +174,8 @@ def _rate_rows(found: ReviewResults) -> Iterator[Sequence[str]]:
 
 def _comparison(name: str, found: Comparison) -> Sequence[str]:
     gap = found.difference
-    difference = f"{gap.value * 100:+.0f} ({gap.low * 100:+.0f} to {gap.high * 100:+.0f})"
+    points = [f"{round(value * 100) or 0:+d}" for value in (gap.value, gap.low, gap.high)]
+    difference = Results.POINTS.format(value=points[0], low=points[1], high=points[2])
     return (
         name,
         interval(found.base),
