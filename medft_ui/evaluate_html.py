@@ -11,15 +11,16 @@ from html import escape
 from typing import Any
 
 from core.evaluation.forest import forest
-from core.evaluation.item_list import ItemPage, gain
+from core.evaluation.item_list import ItemPage, gain, lower_is_better
 from core.evaluation.result import EvaluationResult, Measure
 from core.evaluation.scorecard_page import measure_notes, measure_row
 from core.evaluation.wording import verdict
+from core.inference.loader import LOADING
 from core.jobs.job import Job, log_tail
 from core.jobs.snapshot import Snapshot
 from medft_ui import parts, units
 from medft_ui.evaluate_text import Frame, Items, Overrule, Result
-from medft_ui.run_words import silence_words
+from medft_ui.run_words import phase_words, silence_words
 
 EXCERPT = 150
 
@@ -36,7 +37,9 @@ def progress_html(snapshot: Snapshot) -> str:
     share = phase.share if phase else None
     bar = parts.bar(-1.0 if share is None else share, Frame.PROGRESS)
     said = [phase.name if phase else Frame.STARTING]
-    if phase is not None and phase.total:
+    if phase is not None and phase.name == LOADING:  # counted in GiB, not in items
+        said = [phase_words(snapshot)]
+    elif phase is not None and phase.total:
         said.append(Frame.ITEMS_DONE.format(done=units.count(math.floor(phase.done)), total=units.count(phase.total)))
     if job.state == "stopping":
         said.append(Frame.STOPPING)
@@ -84,6 +87,7 @@ def result_html(result: EvaluationResult) -> str:
     early = parts.pill(Result.EARLY, "look") if not result.complete else ""
     head = parts.heading(result.title, when, early)
     said = f'<p class="verdict {tone_of(result.measures)}" role="status">{escape(result.verdict)}</p>'
+    said += parts.note(Result.LIKENESS) if result.kind == "heldout" else ""
     return head + said + _chart(result) + _table(result) + _notes(result) + _settings(result)
 
 
@@ -146,6 +150,9 @@ def page_html(page: ItemPage, per_page: int) -> str:
     span = Items.RANGE.format(
         first=units.count(first), last=units.count(first + len(page.items) - 1), total=units.count(page.total)
     )
+    if page.score and page.score not in Items.WORDS:
+        better = Items.LOWER if lower_is_better(page.score) else ""
+        span = f"{span}. {Items.BRACKETS.format(score=score_name(page.score), better=better)}"
     rows = "".join(_row(item, page.score) for item in page.items)
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in Items.COLUMNS)
     return (

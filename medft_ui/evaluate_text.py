@@ -143,6 +143,7 @@ class Result:
     NOTES = "To know when reading this"
     HOW = "How it was measured"
     HOW_COLUMNS = ("Setting", "Value")
+    LIKENESS = "This compares words with the reference answers. Whether an answer is right, somebody who knows medicine has to read."
     READ = (
         "“No measurable difference” means: with this many items, chance alone explains what is seen. It does not mean that "
         "both are equally good."
@@ -171,6 +172,7 @@ class Items:
     OPEN_INFO = "Question, reference and both answers in full."
     CHOICE = "{number} · {question}"
     COLUMNS = ("No.", "Question", "Reference", "Base", "Tuned", "Change")
+    BRACKETS, LOWER = "In brackets: {score}{better}.", " (lower is better)"
     RANGE = "{first} to {last} of {total} items"
     EMPTY = "Items appear here once an evaluation has some."
     NONE = "No item is like that."

@@ -12,8 +12,9 @@ FIRST_STEPS = """
 2. **Monitor**: watch the two losses fall. You may close the page, reload it or open it twice: the run goes on.
 3. **Chat**: ask the base model and the tuned one the same question, side by side.
 4. **Evaluate**: measure on held-out rows whether tuning helped. "No measurable difference" and "worse" are answers, too.
-5. **Export**: take the adapter home, with its model card and what was measured.
-6. Then bring your own questions and answers on **Data**, and choose a larger model on **Train** if you have a GPU.
+5. **Review**: have health professionals rate both answers without knowing whose they are. No figure replaces that.
+6. **Export**: take the adapter home, with its model card and what was measured.
+7. Then bring your own questions and answers on **Data**, and choose a larger model on **Train** if you have a GPU.
 
 The demo model is tiny. It shows the way; its answers are often wrong.
 """
@@ -32,6 +33,26 @@ WORDS = """
 | checkpoint | A saved state from which a run can go on. |
 | token | A piece of a word; about four letters. |
 | temperature, top-p | How freely it chooses words. Temperature 0 always takes the likeliest. |
+"""
+
+RESULTS = """
+| word | what it means |
+|---|---|
+| held-out rows | Rows of your data that are kept apart. The model never learns them, so they show how it does on new questions. |
+| benchmark | Exam questions with known right options. Shows knowledge of that exam, not how well a patient would be answered. |
+| safety probes | Made-up urgent cases, harmful requests and trick questions. Rules judge the answers; you can overrule each. |
+| blind review | Health professionals rate two answers without knowing which model gave which. |
+| 95 % interval | The range that fits what was seen: by "61 % (48 to 73)" the true share may well be 48 or 73. Few items, wide range. |
+| p | How often chance alone would show such a difference if both were equally good. It says nothing of how much that matters. |
+| McNemar, Wilcoxon | The tests that give p: for right or wrong, and for scores. Both compare the two answers to the same item. |
+| better, worse | Beyond what chance explains: p is below 0.05, and the interval of the difference leaves out zero. |
+| no measurable difference | With this many items, chance alone explains what is seen. It does **not** mean that both are equally good. |
+| too few items | Below ten items nothing is said. |
+| gained, lost | Items that tuned got right and base did not, and the other way round. |
+| points | Difference of two percentages: from 50 % to 53 % is 3 points. |
+| perplexity | The loss, written as a number of choices: between how many next tokens the model hesitates, on average. |
+| ROUGE-L, token F1 | Words shared with the reference, 0 to 1. **Likeness is not correctness**: a single "not" hardly changes it. |
+| kappa (Cohen, Fleiss) | How far raters agree beyond chance: 1 always, 0 no more than chance, below 0 less than chance. |
 """
 
 TROUBLE = """
@@ -93,6 +114,7 @@ The README lists all of them. Settings that are left out take the recommended va
 
 SECTIONS: tuple[tuple[str, str], ...] = (
     ("What the words mean", WORDS),
+    ("What the results mean", RESULTS),
     ("When something does not work", TROUBLE),
     ("Ethics and limits", ETHICS),
     ("Where your data go", PRIVACY),

@@ -79,7 +79,7 @@ def _legend(measures: Sequence[Measure]) -> str:
         marks.append('<em><i class="stick"></i>always the commonest answer</em>')
     if any("chance" in measure.facts for measure in measures):
         marks.append('<em><i class="stick dots"></i>guessing</em>')
-    marks.append("<em>lines: 95 % intervals; right: tuned minus base, on the same items</em>")
+    marks.append("<em>lines: 95 % intervals; second bar: tuned minus base, on the same items</em>")
     return f'<div class="legend" aria-hidden="true">{"".join(marks)}</div>'
 
 

@@ -36,6 +36,7 @@ from core.evaluation.result import (
 from core.evaluation.review.questions import from_record
 from core.evaluation.scores import score
 from core.inference.messages import ChatOptions
+from core.jobs.events import read_events
 from core.jobs.job import read_job, utc_now, write_whole
 from core.model.encode import Encoded, encode
 from core.progress import Progress
@@ -106,11 +107,13 @@ class _Subject:
         config: The run's settings.
         dataset: What it was trained on.
         records: The drawn held-out records, in random order.
+        chose: Whether training measured the held-out rows, and so chose its best checkpoint by them.
     """
 
     config: TrainingConfig
     dataset: Dataset
     records: Sequence[Record]
+    chose: bool
 
 
 @dataclass(slots=True)
@@ -205,7 +208,8 @@ def _subject(run_dir: Path, options: HeldoutOptions, home: Settings) -> _Subject
         raise DatasetError(f"{dataset.name} holds no row out.", "Train on a data set with held-out rows.")
     drawn = min(options.limit or len(records), len(records))
     order = random.Random(options.seed).sample(records, drawn)
-    return _Subject(config, dataset, order)
+    chose = any(event.get("eval_loss") is not None and event["step"] > 0 for event in read_events(run_dir))
+    return _Subject(config, dataset, order, chose)
 
 
 def _dataset(dataset_id: str, datasets: Path) -> Dataset:
@@ -347,7 +351,7 @@ def _notes(judging: _Judging, items: Sequence[Mapping[str, Any]]) -> Iterator[st
         yield f"Stopped after {len(items):,} of {drawn:,} items; they are a random part, and everything here covers them only."
     if drawn < subject.dataset.rows_eval:
         yield f"{drawn:,} of {subject.dataset.rows_eval:,} held-out rows, drawn at random."
-    if judging.options.adapter == BEST:
+    if judging.options.adapter == BEST and subject.chose:
         yield (
             "During training the same held-out rows chose the best checkpoint, so the tuned model's loss is a little "
             "better here than on rows that nobody has looked at."
@@ -355,16 +359,20 @@ def _notes(judging: _Judging, items: Sequence[Mapping[str, Any]]) -> Iterator[st
     cut = [int(item["cut_tokens"]) for item in items if item["cut_tokens"]]
     if cut:
         yield (
-            f"{len(cut):,} rows are longer than {longest:,} tokens, as in training; the loss leaves out the "
+            f"{_rows(len(cut))} longer than {longest:,} tokens, as in training; the loss leaves out the "
             f"{sum(cut):,} tokens of their ends."
         )
     if judging.without_answer:
-        yield f"{len(judging.without_answer):,} rows were left out: their question alone fills {longest:,} tokens."
+        yield f"{_rows(len(judging.without_answer))} left out: the question alone fills {longest:,} tokens."
     unread = sum(item["tuned"]["finish"] == "too long" for item in items)
     if unread:
-        yield f"{unread:,} questions are longer than the model can read; no answer was written to them."
+        yield f"{_rows(unread)} longer than the model can read; no answer was written."
     if not judging.options.generate:
         yield "Only the loss was measured; the models were not asked to write answers."
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{' is' if count == 1 else 's are'}"
 
 
 def _settings(judging: _Judging) -> dict[str, Any]:

@@ -144,7 +144,10 @@ def _headline(judged: Sequence[Part], missing: Sequence[str]) -> str:
         return "Nothing has been judged yet: whether tuning helped is not known."
     worse, better = said.count("worse"), said.count("better")
     same, few = said.count("no measurable difference"), said.count("too few items")
-    counts = [f"worse on {worse}", f"better on {better}", f"no measurable difference on {same}"]
+    neither = said.count("higher") + said.count("lower")  # of a length, say: neither direction is better
+    counts = [f"worse on {worse}", f"better on {better}"]
+    counts += [f"different, but neither better nor worse, on {neither}"] if neither else []
+    counts += [f"no measurable difference on {same}"]
     counts += [f"too few items for a verdict on {few}"] if few else []
     measures = "measure" if len(said) == 1 else "measures"
     line = f"Of {len(said)} {measures}, tuned is {', '.join(counts)}."
@@ -232,18 +235,20 @@ def _evaluation(kind: Kind, found: tuple[Job, EvaluationResult] | None, adapter:
 def _review(settings: Settings, run: Job) -> Part:
     title = "Blind review"
     reviews = [] if not settings.database.is_file() else list_reviews(settings.database)
-    own = [review for review in reviews if review.run_id == run.id]
-    chosen = next((review for review in own if review.closed), None) or next(iter(own), None)
-    if chosen is None:
-        return Part(
-            "review", title, "missing", "Nobody has rated its answers blind. A review is made on the Review screen."
-        )
-    found = results(settings.database, chosen.id)
-    told = sentences(found)
-    facts = [("Review", chosen.name), ("Items", str(chosen.items)), ("Raters", str(len(found.raters)))]
-    facts += [("Ratings", str(found.ratings)), ("Closed", chosen.closed or "still open")]
-    state: State = "done" if chosen.closed else "partial"
-    return Part("review", title, state, told[0], tuple(facts), (), tuple(told[1:]), _review_source(chosen))
+    own = [results(settings.database, review.id) for review in reviews if review.run_id == run.id]
+    # one that was closed before anybody judged an item says nothing
+    telling = [found for found in own if found.judged or not found.is_revealed]
+    if not telling:
+        closed = "A review was closed before an item was judged. " if own else ""
+        said = f"{closed}Nobody has rated its answers blind. A review is made on the Review screen."
+        return Part("review", title, "missing", said)
+    found = next((found for found in telling if found.is_revealed), telling[0])
+    review, told = found.review, sentences(found)
+    facts = [("Review", review.name), ("Items", str(review.items)), ("Raters", str(len(found.raters)))]
+    facts += [("Ratings", str(found.ratings)), ("Closed", review.closed or "still open")]
+    facts += [("Judged", f"{found.judged} of {review.items} items")] if found.is_revealed else []
+    state: State = "done" if found.judged == review.items else "partial"
+    return Part("review", title, state, told[0], tuple(facts), (), tuple(told[1:]), _review_source(review))
 
 
 def _review_source(review: Review) -> dict[str, str]:

@@ -74,7 +74,7 @@ def measure_row(measure: Measure) -> tuple[str, ...]:
 def measure_notes(measures: Sequence[Measure]) -> Iterator[str]:
     """What has to be known to read each measure, and where guessing would lie."""
     for measure in measures:
-        said = [measure.note] if measure.note else []
+        said = [measure.note.rstrip(".")] if measure.note else []
         said += [f"{name}: {value}" for name, value in facts(measure)]
         if said:
             yield f"{measure.label}: {'; '.join(said)}."

@@ -48,10 +48,14 @@ def difference(found: Interval, unit: Unit) -> str:
     """Write a paired difference with its interval: +3.1 points (-1.0 to +7.2)."""
     if not math.isfinite(found.value):
         return UNKNOWN
-    if unit == "share":
-        return f"{found.value * 100:+.1f} points ({found.low * 100:+.1f} to {found.high * 100:+.1f})"
-    digits = 3 if unit in ("loss", "score") else 2
-    return f"{found.value:+.{digits}f} ({found.low:+.{digits}f} to {found.high:+.{digits}f})"
+    scale, digits = (100, 1) if unit == "share" else (1, 3 if unit in ("loss", "score") else 2)
+    value, low, high = (_signed(each * scale, digits) for each in (found.value, found.low, found.high))
+    return f"{value}{' points' if unit == 'share' else ''} ({low} to {high})"
+
+
+def _signed(value: float, digits: int) -> str:
+    """A change with its sign; no change has none."""
+    return f"{value:+.{digits}f}" if round(value, digits) else "0"
 
 
 def p_value(value: float) -> str:

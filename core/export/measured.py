@@ -72,7 +72,7 @@ def read_evidence(run_dir: Path) -> Evidence:
     return Evidence(
         held_out_losses(run_dir),
         tuple(found),
-        tuple(review for review in closed if any(item.winner != "not judged" for item in review.items)),
+        tuple(review for review in closed if review.judged),
         sum(not review.closed for review in own),
         adapter_sha256(run_dir),
         probes,

@@ -125,6 +125,8 @@ def test_the_poll_tells_phase_share_and_what_is_left(studio: FakeStudio, run: Jo
     assert watch == "now running"
     for words in ("judging the items", "12 of 40", "about 1 min 15 s left", 'aria-valuenow="30"', "&lt;b&gt;demo"):
         assert words in drawn
+    loading = evaluate.updates(replace(picture, phase=Phase("loading the base model", 0.1, 0.25)))[1]
+    assert "loading the base model 40 %" in loading and "0 of 0" not in loading
     assert Frame.STOPPING in evaluate.updates(replace(picture, job=replace(job, state="stopping")))[1]
     assert "no sign of life for 50 s" in evaluate.updates(replace(picture, silent_s=50.0))[1]
     ended = evaluate.updates(replace(picture, job=replace(job, state="finished")))
@@ -216,6 +218,17 @@ def test_items_are_listed_page_by_page_and_escaped(studio: FakeStudio, run: Job)
     for words in ("Tuned answer 41", "Base answer 41", "Reference 41", "&lt;b&gt;"):
         assert words in opened
     assert not evaluate_items.listed(studio, "gone", ItemQuery())[0]["visible"]
+
+
+def test_what_stands_in_brackets_is_said(studio: FakeStudio, run: Job) -> None:
+    job = write_evaluation(run, "heldout")
+    studio.fake.others.append(job)
+    shown = evaluate_items.listed(studio, job.id, ItemQuery("asked", "loss", per_page=10))
+    assert "In brackets: loss (lower is better)." in shown[3]
+    assert "In brackets: ROUGE-L." in evaluate_items.listed(studio, job.id, ItemQuery("asked", "rouge_l"))[3]
+    assert Result.LIKENESS in evaluate_result.body_html(studio, job) and ".." not in evaluate_result.body_html(
+        studio, job
+    )
 
 
 def test_an_empty_answer_and_no_reference_are_said(studio: FakeStudio, run: Job) -> None:

@@ -172,6 +172,11 @@ class ReviewResults:
         return bool(self.review.closed)
 
     @property
+    def judged(self) -> int:
+        """Items that somebody has judged; 0 while the review is open."""
+        return sum(item.winner != "not judged" for item in self.items)
+
+    @property
     def to_adjudicate(self) -> tuple[ItemResult, ...]:
         """Items that somebody senior should look at."""
         return tuple(item for item in self.items if item.adjudicate)

@@ -148,6 +148,8 @@ def bench(settings: Settings) -> Bench:
     Job(job, "evaluate", "Held-out", "running", utc_now(), settings.home).save()
     (run / "config.json").write_text(json.dumps({"model": "made/up", "max_length": LONGEST}))
     (run / "plan.json").write_text(json.dumps({"dataset_sha256": dataset.sha256}))
+    measured = [{"type": "metric", "step": step, "eval_loss": 2.0 - step} for step in (0, 1)]
+    (run / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in measured))
     return Bench(settings, run, job)
 
 
@@ -209,6 +211,11 @@ def test_without_answers_only_the_loss_is_measured(bench: Bench) -> None:
     assert bench.opened[0].asked == [] and len(bench.lines()) == ROWS
     assert any("Only the loss" in note for note in found.notes)
     assert not any("chose the best" in note for note in found.notes)
+
+
+def test_rows_that_training_never_measured_chose_nothing(bench: Bench) -> None:
+    (bench.run / "events.jsonl").write_text(json.dumps({"type": "metric", "step": 0, "eval_loss": 2.0}) + "\n")
+    assert not any("chose the best" in note for note in bench.judge(limit=5).notes)
 
 
 def test_a_worse_model_is_called_worse_and_a_like_one_alike(bench: Bench) -> None:
@@ -291,7 +298,7 @@ def test_rows_that_do_not_fit_are_counted(bench: Bench) -> None:
     unanswered = sum(prompt >= limit for prompt in prompts)
     cut = [length - limit for length, prompt in zip(lengths, prompts, strict=True) if prompt < limit < length]
     assert found.complete and found.items == ROWS - unanswered and unanswered and cut
-    assert f"{unanswered} rows were left out: their question alone fills {limit} tokens." in found.notes
+    assert f"{unanswered} rows are left out: the question alone fills {limit} tokens." in found.notes
     assert any(f"{len(cut)} rows are longer" in note and f"{sum(cut):,} tokens" in note for note in found.notes)
     (bench.run / "config.json").write_text(json.dumps(config | {"max_length": 16}))
     (bench.job / ITEMS_FILE).unlink()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.dataset.build import sample_dataset
+from core.evaluation.result import EvaluationResult
 from core.evaluation.review.form import AnswerRating, Rating
 from core.evaluation.review.items import ReviewItem, ReviewOptions
 from core.evaluation.review.session import close_review, create_review, review_next, submit_rating
@@ -58,6 +59,16 @@ def test_worse_comes_first_and_every_section_is_joined(settings: Settings, run: 
     assert card.hashes["adapter_model.safetensors"] == adapter_sha256(run.folder)
 
 
+def test_the_verdicts_in_the_headline_add_up(settings: Settings, run: Job) -> None:
+    job = write_evaluation(run, "heldout", "better")
+    result = EvaluationResult.read(job.folder)
+    longer = dataclasses.replace(result.measures[1], name="length_ratio", lower_is_better=None)
+    dataclasses.replace(result, measures=(*result.measures, longer)).save(job.folder)
+    said = scorecard(settings, run, [job]).headline
+    counts = [int(number) for number in re.findall(r"\d+", said)]
+    assert counts[0] == 3 == sum(counts[1:]) and "neither better nor worse, on 1" in said
+
+
 def test_a_signature_from_before_the_last_measurement_says_so(settings: Settings, run: Job) -> None:
     first = write_evaluation(run, "safety")
     sign(run.folder, "A. Reviewer", "physician", "Fit for teaching.", digest_of(evidence(run.folder)))
@@ -90,20 +101,43 @@ def test_a_deleted_or_changed_data_set_is_said(settings: Settings, run: Job) -> 
     assert card.part("data").state == "missing" and "deleted since" in card.part("data").sentence
 
 
-def test_a_closed_review_is_joined_and_an_open_one_reveals_nothing(settings: Settings, run: Job) -> None:
-    items = [ReviewItem(f"Q{number}", "base", "tuned") for number in range(3)]
-    review_id = create_review(settings.database, "Round 1", RUN_ID, items, ReviewOptions(axes=(), repeats=0.0))
-    for _ in items:
+def rate(settings: Settings, review_id: str, items: int) -> None:
+    """Prefer the tuned answer of the first so many items."""
+    for _ in range(items):
         found = review_next(settings.database, review_id, "ann")
         assert found is not None
         side = "a" if found.answer_a == "tuned" else "b"
         rating = Rating(a=AnswerRating("none"), b=AnswerRating("none"), preference=side)
         submit_rating(settings.database, review_id, "ann", found.item_key, rating, found.token)
+
+
+def review_of_three(settings: Settings, name: str) -> str:
+    items = [ReviewItem(f"Q{number}", "base", "tuned") for number in range(3)]
+    return create_review(settings.database, name, RUN_ID, items, ReviewOptions(axes=(), repeats=0.0))
+
+
+def test_a_closed_review_is_joined_and_an_open_one_reveals_nothing(settings: Settings, run: Job) -> None:
+    review_id = review_of_three(settings, "Round 1")
+    rate(settings, review_id, 3)
     part = scorecard(settings, run, []).part("review")
     assert part.state == "partial" and "stays hidden" in part.sentence and "tuned" not in " ".join(part.notes)
     close_review(settings.database, review_id)
     part = scorecard(settings, run, []).part("review")
     assert part.state == "done" and "Tuned preferred in 100 %" in part.sentence
+
+
+def test_a_review_that_judged_nothing_is_none_and_one_that_judged_a_part_is_not_complete(
+    settings: Settings, run: Job
+) -> None:
+    close_review(settings.database, review_of_three(settings, "Closed at once"))
+    card = scorecard(settings, run, [])
+    assert card.part("review").state == "missing" and "before an item was judged" in card.part("review").sentence
+    partly = review_of_three(settings, "Round 1")
+    rate(settings, partly, 2)
+    close_review(settings.database, partly)
+    close_review(settings.database, review_of_three(settings, "Closed at once, too"))
+    part = scorecard(settings, run, []).part("review")
+    assert part.state == "partial" and ("Review", "Round 1") in part.facts and ("Judged", "2 of 3 items") in part.facts
 
 
 class Outline(HTMLParser):
