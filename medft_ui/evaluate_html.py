@@ -220,10 +220,10 @@ def _answer(item: Mapping[str, Any], which: str) -> str:
 
 def _score(item: Mapping[str, Any], which: str, score: str) -> str:
     value = (item.get(which) or {}).get(score)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if score in Items.WORDS and value in (0, 1):
         return Items.WORDS[score][int(value)]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return _number(value) if isinstance(value, (int, float)) else units.UNKNOWN
 
 

@@ -183,7 +183,7 @@ class Items:
     SCORE_COLUMNS = ("Score", "Base", "Tuned", "Change")
     SCORE_NAMES = {"rouge_l": "ROUGE-L", "f1": "token F1"}
     # what 0 and 1 mean, where a score says one of two things
-    WORDS = {"passed": ("failed", "passed"), "correct": ("wrong", "right")}
+    WORDS = {"passed": ("failed", "passed"), "correct": ("wrong", "right"), "right": ("wrong", "right")}
     OVERRULED = "overruled by {who}: {why}"
 
 

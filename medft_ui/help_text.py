@@ -45,6 +45,7 @@ RESULTS = """
 | 95 % interval | The range that fits what was seen: by "61 % (48 to 73)" the true share may well be 48 or 73. Few items, wide range. |
 | p | How often chance alone would show such a difference if both were equally good. It says nothing of how much that matters. |
 | McNemar, Wilcoxon | The tests that give p: for right or wrong, and for scores. Both compare the two answers to the same item. |
+| corrected by Holm | Of many comparisons one looks good by chance, so with more of them p has to be smaller. |
 | better, worse | Beyond what chance explains: p is below 0.05, and the interval of the difference leaves out zero. |
 | no measurable difference | With this many items, chance alone explains what is seen. It does **not** mean that both are equally good. |
 | too few items | Below ten items nothing is said. |

@@ -77,7 +77,7 @@ def _card_body(dataset: Dataset, report: Mapping[str, Any]) -> Iterator[str]:
 def approval_sentence(dataset: Dataset) -> str:
     """Say who vouched for the data set, or that nobody has."""
     if dataset.approval:
-        return f"{dataset.approval.by} confirmed on {dataset.approval.at}: {dataset.approval.statement}"
+        return f"{dataset.approval.by} confirmed on {dataset.approval.at[:10]}: {dataset.approval.statement}"
     if dataset.open_blocking:
         return f"Not approved: {dataset.open_blocking:,} findings are open."
     return "Not approved: nobody has vouched for it yet."

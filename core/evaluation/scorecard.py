@@ -30,7 +30,8 @@ from core.evaluation.review.sentences import sentences
 from core.evaluation.review.session import list_reviews
 from core.evaluation.sign_off import FILE as SIGN_OFF_FILE
 from core.evaluation.sign_off import state as sign_off_state
-from core.evaluation.wording import verdict
+from core.evaluation.steps import steps_of
+from core.evaluation.wording import moment, verdict
 from core.jobs.events import read_events
 from core.jobs.job import Job, utc_now
 from core.settings import Settings
@@ -185,22 +186,26 @@ def _data_source(dataset: Dataset) -> dict[str, str]:
 
 def _training(run: Job) -> Part:
     config, losses = _read(run.folder / "config.json"), held_out_losses(run.folder)
+    steps = steps_of(run.folder, int(_read(run.folder / "plan.json").get("total_steps") or 0))
+    short = (steps.sentence,) if steps.is_short and steps.sentence else ()
     facts = [
         ("Base model", str(config.get("model", ""))),
         ("State", run.state),
-        ("Started", run.started or run.created),
+        ("Started", moment(run.started or run.created)),
     ]
+    facts += [("Steps", steps.sentence)]
     facts += [(name, str(config[key])) for key, name in TRAINING_FACTS if key in config]
     if losses is None:
         sentence = "No held-out loss was measured during training: whether it learnt is not known."
-        return Part("training", "Training", "partial", sentence, _said(facts))
+        return Part("training", "Training", "partial", sentence, _said(facts), notes=short)
     before, step, best = losses
     sentence = (
         f"Held-out loss per answer token went from {before:.3f} to {best:.3f} (best at step {step:,}), measured during "
         "training on the rows that also chose the checkpoint."
     )
     state: State = "done" if run.state == "finished" else "partial"
-    return Part("training", "Training", state, sentence, _said(facts), source=_file_hashes(run.folder, "config.json"))
+    source = _file_hashes(run.folder, "config.json")
+    return Part("training", "Training", state, sentence, _said(facts), notes=short, source=source)
 
 
 TRAINING_FACTS = (
@@ -225,7 +230,7 @@ def _evaluation(kind: Kind, found: tuple[Job, EvaluationResult] | None, adapter:
     other = bool(judged and adapter) and judged != adapter
     if other:
         notes.insert(0, "Measured on other weights than the adapter that goes home: measure again.")
-    facts = [("What", result.title), ("Items", f"{result.items:,}"), ("Measured", result.created)]
+    facts = [("What", result.title), ("Items", f"{result.items:,}"), ("Measured", moment(result.created))]
     facts += [(str(name).replace("_", " "), _short(value)) for name, value in result.settings.items() if _short(value)]
     source = {"evaluation": job.id} | _file_hashes(job.folder, RESULT_FILE, ITEMS_FILE)
     state: State = "done" if result.complete and not other else "partial"
@@ -245,7 +250,7 @@ def _review(settings: Settings, run: Job) -> Part:
     found = next((found for found in telling if found.is_revealed), telling[0])
     review, told = found.review, sentences(found)
     facts = [("Review", review.name), ("Items", str(review.items)), ("Raters", str(len(found.raters)))]
-    facts += [("Ratings", str(found.ratings)), ("Closed", review.closed or "still open")]
+    facts += [("Ratings", str(found.ratings)), ("Closed", moment(review.closed) or "still open")]
     facts += [("Judged", f"{found.judged} of {review.items} items")] if found.is_revealed else []
     state: State = "done" if found.judged == review.items else "partial"
     return Part("review", title, state, told[0], tuple(facts), (), tuple(told[1:]), _review_source(review))
@@ -259,7 +264,12 @@ def _sign_off(run: Job) -> Part:
     found = sign_off_state(run.folder)
     if not found.signed:
         return Part("sign_off", "Sign-off", "missing", found.sentence)
-    facts = (("Name", found.name), ("Profession", found.role), ("Signed", found.when), ("Statement", found.statement))
+    facts = (
+        ("Name", found.name),
+        ("Profession", found.role),
+        ("Signed", moment(found.when)),
+        ("Statement", found.statement),
+    )
     state: State = "partial" if found.changed else "done"
     return Part("sign_off", "Sign-off", state, found.sentence, facts, source=_file_hashes(run.folder, SIGN_OFF_FILE))
 

@@ -16,7 +16,7 @@ from core.evaluation.forest import STYLE as FOREST_STYLE
 from core.evaluation.forest import forest
 from core.evaluation.result import Measure
 from core.evaluation.scorecard import NOTICE, Part, Scorecard, State
-from core.evaluation.wording import difference, facts, flips, interval, p_value, verdict
+from core.evaluation.wording import difference, facts, flips, interval, moment, p_value, verdict
 
 JSON_FILE, HTML_FILE, MARKDOWN_FILE = "scorecard.json", "scorecard.html", "scorecard.md"
 STATES: dict[State, tuple[str, str]] = {
@@ -95,7 +95,7 @@ def page(card: Scorecard) -> str:
 
 def body(card: Scorecard) -> str:
     """What stands below the title, as HTML; the app's own screen shows it too."""
-    about = f"base model {card.base_model} · run {card.run_id} · written {card.written[:16].replace('T', ' ')} UTC"
+    about = f"base model {card.base_model} · run {card.run_id} · written {moment(card.written)}"
     head = f'<p class="quiet">{escape(about)}</p><p class="head">{escape(card.headline)}</p><p class="notice">{escape(NOTICE)}</p>'
     return head + "".join(_section(part) for part in card.parts) + _hashes(card)
 
@@ -140,7 +140,7 @@ def markdown(card: Scorecard) -> str:
 
 def _lines(card: Scorecard) -> Iterator[str]:
     yield from (f"# Scorecard of {card.run_name}", "", f"> {NOTICE}", "", f"**{card.headline}**", "")
-    yield f"Base model `{card.base_model}`, run `{card.run_id}`, written {card.written}."
+    yield f"Base model `{card.base_model}`, run `{card.run_id}`, written {moment(card.written)}."
     for part in card.parts:
         yield from ("", f"## {part.title} ({STATES[part.state][0]})", "", part.sentence)
         if part.measures:

@@ -21,11 +21,19 @@ FACTS = {
     "base_percent_by_length": "base, scored by length, %",
     "tuned_percent_by_length": "tuned, scored by length, %",
     "prompts_cut": "prompts that were cut",
+    "same_option_percent": "questions to which each model gave its favourite option, at least, %",
+    "p_holm": "p, corrected for the number of comparisons (Holm)",
+    "comparisons": "comparisons",
     "base_perplexity": "perplexity, base",
     "tuned_perplexity": "perplexity, tuned",
 }
 # Those of them that lie on the measure's own axis, and are marked there.
 LANDMARKS = ("majority", "chance")
+
+
+def moment(iso: str) -> str:
+    """Write a UTC ISO-8601 time as people read it: 2026-11-24 05:40 UTC."""
+    return f"{iso[:16].replace('T', ' ')} UTC" if iso else ""
 
 
 def number(value: float, unit: Unit) -> str:

@@ -7,9 +7,9 @@ It holds no record text. It does not know: how the page shows it.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +20,7 @@ from core.dataset.store import Dataset
 from core.errors import JobError, ModelError
 from core.evaluation.scorecard import Scorecard
 from core.evaluation.sign_off import state
+from core.evaluation.steps import steps_of
 from core.export.measured import measured, not_measured, read_evidence
 from core.jobs.job import read_job
 from core.model.catalogue import CATALOGUE
@@ -57,9 +58,10 @@ def audit_of(run_dir: Path, dataset: Dataset | None, card: Scorecard | None = No
             "started": job.started,
             "ended": job.ended,
             "attempts": job.attempt,
+            "steps": dataclasses.asdict(steps_of(run_dir, int(plan.get("total_steps") or 0))),
             "settings": config.to_json(),
         },
-        "base_model": _base_model(config.model, plan),
+        "base_model": _base_model(config.model),
         "dataset": _dataset(dataset),
         "choices": {name: part for name, part in plan.items() if isinstance(part, dict) and "reason" in part},
         "forecast": _read(run_dir / "forecast.json"),
@@ -79,9 +81,9 @@ def _read(path: Path) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _base_model(model: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+def _base_model(model: str) -> dict[str, Any]:
     known = next((card for card in CATALOGUE if card.id == model), None)
-    return {"id": model, "license": known.licence if known else "", "weights_sha256": plan.get("model_sha256", "")}
+    return {"id": model, "license": known.licence if known else ""}
 
 
 def _dataset(dataset: Dataset | None) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.evaluation.steps import Steps
+
 NOT_REVIEWED = "**Not reviewed.** No named health professional has reviewed this model's answers."
 OUT_OF_SCOPE = (
     "Diagnosis, treatment decisions, triage, dosing, or any other care of real people; emergencies; use without a "
@@ -45,7 +47,7 @@ def card_text(audit: Mapping[str, Any]) -> str:
         library_name="peft",
         license=licence,
         license_name=model["license"] if licence == "other" else None,
-        metrics=["loss", "perplexity"],
+        metrics=["loss"] if any("loss" in line["what"].lower() for line in audit["measured"]) else None,
         model_name=run["name"],
         pipeline_tag="text-generation",
         tags=["medical", "lora", "medft-studio", "research-only"],
@@ -70,7 +72,7 @@ def _sections(audit: Mapping[str, Any]) -> list[str]:
         f"A LoRA adapter for `{model['id']}`, trained on medical questions and answers with MedFT Studio. It needs the base"
         " model named above; load both with PEFT.",
         "## Training data\n\n" + _data(data),
-        "## Training\n\n" + _table(_chosen(run["settings"])) + _plan(audit),
+        "## Training\n\n" + _steps(run) + _table(_chosen(run["settings"])) + _plan(audit),
         "## What was measured\n\n" + _measured(audit),
         "## What was not measured\n\n" + "\n".join(f"- {line}" for line in audit["not_measured"]),
         "## Intended use\n\nResearch, teaching, and evaluation of language models on medical text by people who check every answer.",
@@ -106,12 +108,22 @@ def _data(data: Mapping[str, Any]) -> str:
     )
 
 
+def _steps(run: Mapping[str, Any]) -> str:
+    """How far it was trained; said aloud where the plan goes further."""
+    steps = Steps(**run["steps"])
+    if not steps.sentence:
+        return ""
+    return f"**{steps.sentence}**\n\n" if steps.is_short else f"{steps.sentence}\n\n"
+
+
 def _chosen(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that somebody or a preset fixed; what was left to the planner stands in its own table."""
     return {
         name: ", ".join(value) if isinstance(value, list) else value
         for name, value in settings.items()
-        if value not in ("auto", "none", 0, False)
+        # a seed of 0 is a seed; where steps are fixed, epochs count for nothing
+        if (value not in ("auto", "none", 0, False) or name == "seed")
+        and not (name == "epochs" and settings["max_steps"])
     }
 
 
@@ -139,4 +151,7 @@ def _measured(audit: Mapping[str, Any]) -> str:
     rows = [f"| {' | '.join(row)} |" for row in cells]
     if not rows:
         return "Nothing: this run has no evaluation."
-    return "| on the same items | base | tuned | note |\n|---|---|---|---|\n" + "\n".join(rows)
+    return (
+        "In brackets: 95 % intervals.\n\n| on the same items | base | tuned | note |\n|---|---|---|---|\n"
+        + "\n".join(rows)
+    )
