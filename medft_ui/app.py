@@ -155,7 +155,7 @@ def _screens(studio: Studio, told: Told, lay_out: LayOut) -> tuple[Data, gr.Tab,
     with gr.Tab(EVALUATE, id="evaluate") as evaluate_opened:
         lay_out(evaluate_opened, lambda opened: evaluate.build(studio, told, opened))
     with gr.Tab(Rate.TAB, id="review") as review_opened:
-        lay_out(review_opened, lambda opened: review.build(studio, opened))
+        lay_out(review_opened, lambda opened: review.build(studio, told, opened))
     with gr.Tab(text.App.EXPORT, id="export") as export_opened:
         lay_out(export_opened, lambda opened: export.build(studio, told, opened))
     with gr.Tab(text.App.HELP, id="help") as help_opened:
@@ -202,6 +202,7 @@ def _poll(studio: Studio, demo: gr.Blocks, page: Page) -> None:
             lists,
             *evaluate.updates(newest),
             *export_merge.updates(newest),
+            *review.updates(newest),
             made,
             *lists_now,
         ]

@@ -181,9 +181,14 @@ class Items:
     QUESTION, REFERENCE, BASE, TUNED, SCORES = "Question", "Reference", "Base", "Tuned", "Scores"
     NO_REFERENCE = "This item has no reference."
     SCORE_COLUMNS = ("Score", "Base", "Tuned", "Change")
-    SCORE_NAMES = {"rouge_l": "ROUGE-L", "f1": "token F1"}
+    SCORE_NAMES = {"rouge_l": "ROUGE-L", "f1": "token F1", "early": "said in the first two sentences"}
     # what 0 and 1 mean, where a score says one of two things
-    WORDS = {"passed": ("failed", "passed"), "correct": ("wrong", "right"), "right": ("wrong", "right")}
+    WORDS = {
+        "passed": ("failed", "passed"),
+        "correct": ("wrong", "right"),
+        "right": ("wrong", "right"),
+        "early": ("no", "yes"),
+    }
     OVERRULED = "overruled by {who}: {why}"
 
 
@@ -238,5 +243,6 @@ class Card:
     STATEMENT = "What you have read, and what you state"
     SIGN, WITHDRAW = "Sign off", "Withdraw the signature"
     SIGNED, WITHDRAWN = "Signed. Model card and audit file name you from now on.", "Withdrawn. The record keeps both."
-    UNSIGNED = "not reviewed"
+    REVIEWED, UNSIGNED = "signed", "not reviewed"
+    STATED = "“{statement}”"
     SEEN = "What was shown when signing"

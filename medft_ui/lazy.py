@@ -39,6 +39,7 @@ class Told:
         evaluation: Which evaluation is in which state.
         measuring: What is going on in it, drawn; empty while none runs.
         merging: Which merging is in which state.
+        answering: Which questions of a review are being answered, and how far that is.
     """
 
     datasets: gr.Textbox
@@ -49,6 +50,7 @@ class Told:
     evaluation: gr.Textbox
     measuring: gr.Textbox
     merging: gr.Textbox
+    answering: gr.Textbox
 
 
 def build_told() -> Told:

@@ -115,7 +115,7 @@ class Results:
         "tie": "tie",
         "both_bad": "both bad",
         "split": "raters split",
-        "not judged": "nobody could judge",
+        "not judged": "nobody judged",
     }
     RATES_TITLE = "Base against tuned"
     RATES = ("Share of items", "Base", "Tuned", "Difference", "p", "Verdict")

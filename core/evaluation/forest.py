@@ -115,6 +115,7 @@ def _ends(measure: Measure) -> Iterator[float]:
 def _gap_axis(measures: Sequence[Measure]) -> _Axis:
     gaps = [measure.comparison.difference for measure in measures]
     reach = max(max(abs(gap.low), abs(gap.high), abs(gap.value)) for gap in gaps) * 1.1 or 0.01
+    reach = min(reach, 1.0) if all(measure.unit == "share" for measure in measures) else reach
     return _Axis(-reach, reach)
 
 

@@ -131,14 +131,14 @@ def scorecard(settings: Settings, run: Job, evaluations: Sequence[Job]) -> Score
         run_name=run.name,
         base_model=base,
         written=utc_now(),
-        headline=_headline(judged, missing),
+        headline=_headline(judged, missing, [part.title for part in parts if part.state == "partial"]),
         parts=parts,
         missing=missing,
         hashes=hashes,
     )
 
 
-def _headline(judged: Sequence[Part], missing: Sequence[str]) -> str:
+def _headline(judged: Sequence[Part], missing: Sequence[str], partial: Sequence[str]) -> str:
     """Count the verdicts; worse comes first, so that nobody overlooks it."""
     said = [verdict(measure)[0] for part in judged for measure in part.measures]
     if not said:
@@ -152,6 +152,7 @@ def _headline(judged: Sequence[Part], missing: Sequence[str]) -> str:
     counts += [f"too few items for a verdict on {few}"] if few else []
     measures = "measure" if len(said) == 1 else "measures"
     line = f"Of {len(said)} {measures}, tuned is {', '.join(counts)}."
+    line += f" Not complete: {', '.join(partial)}." if partial else ""
     return f"{line} Not known: {', '.join(missing)}." if missing else line
 
 

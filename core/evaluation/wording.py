@@ -24,9 +24,16 @@ FACTS = {
     "same_option_percent": "questions to which each model gave its favourite option, at least, %",
     "p_holm": "p, corrected for the number of comparisons (Holm)",
     "comparisons": "comparisons",
+    "base_passed": "passed, base",
+    "tuned_passed": "passed, tuned",
+    "base_not_scorable": "answers that cannot be scored, base",
+    "tuned_not_scorable": "answers that cannot be scored, tuned",
+    "overruled": "verdicts overruled by a person",
     "base_perplexity": "perplexity, base",
     "tuned_perplexity": "perplexity, tuned",
 }
+# Exceptions: where there are none, nothing is said of them.
+RARE = ("base_not_scorable", "tuned_not_scorable", "overruled")
 # Those of them that lie on the measure's own axis, and are marked there.
 LANDMARKS = ("majority", "chance")
 
@@ -100,6 +107,8 @@ def facts(measure: Measure) -> list[tuple[str, str]]:
     """The further numbers of a measure, each with its name in words."""
     written = []
     for name, value in measure.facts.items():
+        if name in RARE and not value:
+            continue
         unit: Unit = measure.unit if name in LANDMARKS else "count"
         plain = number(value, unit) if name in LANDMARKS else f"{value:,.4g}"
         written.append((FACTS.get(name, name.replace("_", " ")), plain))

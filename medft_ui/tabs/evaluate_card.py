@@ -19,7 +19,7 @@ from core.evaluation.scorecard_page import HTML_FILE, JSON_FILE, body, write_sco
 from core.evaluation.sign_off import SignOff
 from medft_ui import parts
 from medft_ui.errors import shown
-from medft_ui.evaluate_text import Card, Probes
+from medft_ui.evaluate_text import Card
 from medft_ui.events import FOLLOW, SLOW
 from medft_ui.lazy import Opened
 from medft_ui.text import Errors
@@ -137,7 +137,9 @@ def card_updates(studio: Studio, run_id: Any) -> list[Any]:
 
 def sign_html(signed: SignOff) -> str:
     """Whether a run is signed, and what a signature means."""
-    tone = "look" if signed.changed or not signed.signed else "good"
-    pill = parts.pill(Probes.REVIEWED if signed.signed else Card.UNSIGNED, tone)  # type: ignore[arg-type]
+    # a signature is no praise: what is stated may be that it is fit for nothing
+    tone: parts.Tone = "look" if signed.changed or not signed.signed else "info"
+    pill = parts.pill(Card.REVIEWED if signed.signed else Card.UNSIGNED, tone)
     title = parts.heading(Card.SIGN_TITLE, Card.SIGN_ASIDE, pill)
-    return f"{title}<p>{escape(signed.sentence)}</p>{parts.note(Card.SIGN_WHAT)}"
+    stated = f"<p>{escape(Card.STATED.format(statement=signed.statement))}</p>" if signed.signed else ""
+    return f"{title}<p>{escape(signed.sentence)}</p>{stated}{parts.note(Card.SIGN_WHAT)}"

@@ -171,8 +171,9 @@ def signed_html(studio: Studio, run: str | None) -> str:
     if not signed.signed:
         pill = parts.pill(Signed.UNSIGNED, "bad")
     else:
-        pill = parts.pill(Signed.CHANGED, "look") if signed.changed else parts.pill(Signed.SIGNED, "good")
-    said = "".join(f"<p>{escape(line)}</p>" for line in (signed.sentence, card.headline))
+        pill = parts.pill(Signed.CHANGED, "look") if signed.changed else parts.pill(Signed.SIGNED, "info")
+    stated = [Signed.STATED.format(statement=signed.statement)] if signed.signed else []
+    said = "".join(f"<p>{escape(line)}</p>" for line in (signed.sentence, *stated, card.headline))
     return parts.heading(Signed.TITLE, Signed.ASIDE, pill) + said + parts.note(Signed.WHERE)
 
 

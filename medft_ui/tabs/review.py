@@ -14,9 +14,10 @@ import gradio as gr
 
 from core.evaluation.review.rows import Review
 from core.jobs.job import Job
+from core.jobs.snapshot import Snapshot
 from medft_ui.errors import shown
 from medft_ui.events import FOLLOW
-from medft_ui.lazy import Opened
+from medft_ui.lazy import Opened, Told
 from medft_ui.review_text import Rate
 from medft_ui.tabs import review_new, review_rate, review_results
 from medft_ui.tabs.export import run_choices
@@ -43,11 +44,12 @@ class ReviewTab:
         return [*lists, self.rate.none, self.rate.ways, self.new.answering]
 
 
-def build(studio: Studio, opened: Opened) -> ReviewTab:
+def build(studio: Studio, told: Told, opened: Opened) -> ReviewTab:
     """Lay out the screens.
 
     Args:
         studio: The desk.
+        told: What the poll tells; the screen listens to the questions that are being answered.
         opened: When its tab is opened.
     """
     with gr.Tabs():
@@ -58,12 +60,22 @@ def build(studio: Studio, opened: Opened) -> ReviewTab:
         with gr.Tab(Rate.TABS[2], id="new") as new_opened:
             new = review_new.build(studio)
     tab = ReviewTab(rate, results, new)
-    _follow(studio, tab, [*opened, *(each.select for each in (rate_opened, results_opened, new_opened))])
+    selected = [each.select for each in (rate_opened, results_opened, new_opened)]
+    _follow(studio, tab, [*opened, *selected, told.answering.change])
     return tab
 
 
+def updates(newest: Snapshot) -> list[Any]:
+    """Return what ``Told.answering`` holds now: a word that moves with the questions that are answered."""
+    job = newest.job
+    if job is None or job.kind != "review_answers":
+        return [gr.skip()]
+    share = newest.phase.share if newest.phase else None
+    return [f"{job.id} {job.state} {share or 0:.2f}"]
+
+
 def _follow(studio: Studio, tab: ReviewTab, opened: Opened) -> None:
-    """Read the lists anew whenever a screen is opened: the page's one timer stays free of them."""
+    """Read the lists anew when a screen is opened or a review is being made: the page's one timer stays free of them."""
 
     @shown
     def look(rated: str | None, read: str | None, run: str | None) -> list[Any]:

@@ -174,7 +174,7 @@ def _rate_rows(found: ReviewResults) -> Iterator[Sequence[str]]:
 
 def _comparison(name: str, found: Comparison) -> Sequence[str]:
     gap = found.difference
-    points = [f"{round(value * 100) or 0:+d}" for value in (gap.value, gap.low, gap.high)]
+    points = [f"{round(value * 100):+d}" if round(value * 100) else "0" for value in (gap.value, gap.low, gap.high)]
     difference = Results.POINTS.format(value=points[0], low=points[1], high=points[2])
     return (
         name,

@@ -251,7 +251,9 @@ def test_the_scorecard_is_shown_and_signed_only_as_it_was_seen(studio: FakeStudi
         studio.evaluations.sign(RUN_ID, "Dr Lee", "physician", "Read 20 answers.", seen)
     studio.evaluations.sign(RUN_ID, "Dr Lee", "physician", "Read 20 answers.", studio.evaluations.seen(RUN_ID))
     assert "Signed by Dr Lee" in evaluate_card.card_updates(studio, RUN_ID)[4]
-    assert "Signed by Dr Lee" in export.signed_html(studio, RUN_ID)
+    exported = export.signed_html(studio, RUN_ID)
+    assert "Signed by Dr Lee" in exported and "“Read 20 answers.”" in exported
+    assert "pill info" in exported and "pill good" not in exported, "a signature is no praise"
 
 
 def test_a_review_of_the_probes_can_be_taken_back(studio: FakeStudio) -> None:

@@ -19,13 +19,15 @@ from typing import Any, Literal, get_args
 
 from core.errors import AccessError, InputError
 from core.evaluation.review.database import reading
-from core.evaluation.review.form import SIDES
+from core.evaluation.review.form import AXES, SIDES
 from core.evaluation.review.results import ReviewResults, results
 from core.evaluation.review.sentences import agreement_words, percent, sentences, subject
+from core.evaluation.wording import moment
 
 Format = Literal["csv", "json", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 NOTICE = "Research tool, not a medical device. These ratings judge answers to these questions only; they do not approve a model for care."
+NO_AGREEMENT = "Not known: no item was judged by two raters."
 
 
 def export_review(database: Path, review_id: str, format: Format) -> bytes:
@@ -158,16 +160,18 @@ def _html(found: ReviewResults, ratings: Sequence[Mapping[str, Any]]) -> str:
     told = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences(found))
     settings = {
         "Run": review.run_id or "none",
-        "Created": review.created,
-        "Closed": review.closed,
-        "Items": review.items,
-        "Axes": ", ".join(review.options.axes) or "none",
+        "Created": moment(review.created),
+        "Closed": moment(review.closed),
+        "Items": f"{review.items}, of which {found.judged} judged",
+        "Judged by, besides harm and preference": " · ".join(AXES[key].question for key in review.options.axes)
+        or "none",
         "Shown twice": percent(review.options.repeats),
         **{f"Answers: {name}": value for name, value in review.options.answers.items()},
         "SHA-256 of the items": review.sha256,
         "SHA-256 of the ratings": ratings_hash(ratings),
     }
-    agreement = [(subject(each.subject), agreement_words(each)) for each in found.agreement]
+    agreed = [(subject(each.subject), agreement_words(each)) for each in found.agreement]
+    agreement = _table(("Question", "How far raters agree"), agreed) if agreed else f"<p>{NO_AGREEMENT}</p>"
     raters = [
         (
             f"rater {each.number}",
@@ -181,7 +185,7 @@ def _html(found: ReviewResults, ratings: Sequence[Mapping[str, Any]]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(review.name)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
         f'<h1>{escape(review.name)}</h1><p class="notice">{escape(NOTICE)}</p><ul>{told}</ul>'
-        f"<h2>Agreement</h2>{_table(('Question', 'How far raters agree'), agreement)}"
+        f"<h2>Agreement</h2>{agreement}"
         f"<h2>Raters</h2>{_table(('Rater', 'Specialty', 'Rated', 'Median time'), raters)}"
         f"<h2>Items</h2>{_table(('No.', 'Question', 'Base', 'Tuned', 'Outcome', 'Look at it'), _item_rows(found))}"
         f"<h2>How it was made</h2>{_table(('What', 'Value'), settings.items())}</body></html>"
@@ -193,7 +197,8 @@ def _item_rows(found: ReviewResults) -> Iterator[tuple[Any, ...]]:
         answers = [
             f"{getattr(each.item, model)}\n[harm: {each.harm.get(model, 'not judged')}]" for model in ("base", "tuned")
         ]
-        yield each.number, each.item.question, *answers, each.winner.replace("_", " "), "; ".join(each.adjudicate)
+        outcome = f"{each.winner} preferred" if each.winner in ("base", "tuned") else each.winner.replace("_", " ")
+        yield each.number, each.item.question, *answers, outcome, "; ".join(each.adjudicate)
 
 
 def _table(columns: Sequence[str], rows: Any) -> str:

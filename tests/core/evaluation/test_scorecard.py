@@ -65,7 +65,7 @@ def test_the_verdicts_in_the_headline_add_up(settings: Settings, run: Job) -> No
     longer = dataclasses.replace(result.measures[1], name="length_ratio", lower_is_better=None)
     dataclasses.replace(result, measures=(*result.measures, longer)).save(job.folder)
     said = scorecard(settings, run, [job]).headline
-    counts = [int(number) for number in re.findall(r"\d+", said)]
+    counts = [int(number) for number in re.findall(r"\d+", said.partition(" Not ")[0])]
     assert counts[0] == 3 == sum(counts[1:]) and "neither better nor worse, on 1" in said
 
 
@@ -75,6 +75,17 @@ def test_a_signature_from_before_the_last_measurement_says_so(settings: Settings
     card = scorecard(settings, run, [write_evaluation(run, "benchmark", "worse"), first])
     assert card.part("sign_off").state == "partial"
     assert card.part("sign_off").sentence.endswith("before this: evaluation benchmark-worse added.")
+
+
+def test_a_run_that_ended_before_its_plan_says_so(settings: Settings, run: Job) -> None:
+    training = scorecard(settings, run, []).part("training")
+    assert training.notes == ("Trained for 10 of 20 planned steps.",)
+    said = {"type": "result", "values": {"step": 20, "total_steps": 20, "adapter_step": 10}}
+    with (run.folder / "events.jsonl").open("a") as file:
+        file.write(json.dumps({"type": "metric", "step": 20, "loss": 2.0}) + "\n" + json.dumps(said) + "\n")
+    training = scorecard(settings, run, []).part("training")
+    assert training.notes == ()
+    assert ("Steps", "Trained for 20 of 20 planned steps; the adapter holds step 10.") in training.facts
 
 
 def test_of_each_kind_the_newest_with_a_result_counts(settings: Settings, run: Job) -> None:
@@ -136,7 +147,9 @@ def test_a_review_that_judged_nothing_is_none_and_one_that_judged_a_part_is_not_
     rate(settings, partly, 2)
     close_review(settings.database, partly)
     close_review(settings.database, review_of_three(settings, "Closed at once, too"))
-    part = scorecard(settings, run, []).part("review")
+    card = scorecard(settings, run, [write_evaluation(run, "heldout", "better")])
+    part = card.part("review")
+    assert "Not complete: Blind review. Not known:" in card.headline
     assert part.state == "partial" and ("Review", "Round 1") in part.facts and ("Judged", "2 of 3 items") in part.facts
 
 

@@ -6,10 +6,11 @@ import math
 
 import pytest
 
+from core.evaluation.forest import forest
 from core.evaluation.result import Measure, Unit
 from core.evaluation.scorecard_page import measure_notes
 from core.evaluation.statistics import Interval, compare_paired
-from core.evaluation.wording import difference
+from core.evaluation.wording import difference, facts
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,16 @@ def test_a_note_that_is_a_sentence_ends_once() -> None:
     compared = compare_paired([0.1] * 12, [0.2] * 12)
     measure = Measure("f1", "Token F1", "score", compared, note="Likeness, not correctness.", facts={"chance": 0.5})
     assert list(measure_notes([measure])) == ["Token F1: Likeness, not correctness; guessing: 0.500."]
+
+
+def test_what_never_happened_is_not_listed_and_facts_have_names() -> None:
+    compared = compare_paired([0.0] * 12, [1.0] * 12)
+    facts_of = {"base_passed": 0.0, "tuned_passed": 12.0, "base_not_scorable": 0.0, "overruled": 2.0}
+    said = facts(Measure("urgent", "Emergencies", "share", compared, facts=facts_of))
+    assert said == [("passed, base", "0"), ("passed, tuned", "12"), ("verdicts overruled by a person", "2")]
+
+
+def test_the_axis_of_shares_ends_at_a_hundred_points() -> None:
+    measure = Measure("urgent", "Emergencies", "share", compare_paired([0.0] * 12, [1.0] * 12))
+    drawn = forest([measure])
+    assert "+100.0 points" in drawn and "110" not in drawn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,21 @@ def test_the_zip_holds_what_loaders_expect_and_no_pickle(run_dir: Path, dataset:
     }
     assert special == {"eos_token": "<|im_end|>", "pad_token": "<|pad|>"}
     assert [entry.name for entry in path.parent.iterdir()] == [path.name], "nothing half written is left"
+
+
+def test_the_card_says_how_far_it_was_trained_and_only_settings_that_count(run_dir: Path, dataset: Dataset) -> None:
+    config = replace(TrainingConfig(), max_steps=40, seed=0)
+    (run_dir / "config.json").write_text(json.dumps(config.to_json()))
+    (run_dir / "plan.json").write_text(json.dumps({"total_steps": 40}))
+    card = card_text(audit_of(run_dir, dataset))
+    assert "**Trained for 20 of 40 planned steps.**" in card
+    assert "| max_steps | 40 |" in card and "| seed | 0 |" in card and "| epochs |" not in card
+
+
+def test_the_card_lists_only_metrics_that_were_measured(run_dir: Path, dataset: Dataset) -> None:
+    assert ModelCard(card_text(audit_of(run_dir, dataset))).data.metrics == ["loss"]
+    (run_dir / "events.jsonl").write_text("")
+    assert not ModelCard(card_text(audit_of(run_dir, dataset))).data.metrics
 
 
 def test_the_audit_says_where_it_came_from_and_hashes_every_file(run_dir: Path, dataset: Dataset) -> None:
