@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from core.evaluation.forest import forest
+from core.evaluation.heldout import PHASE as JUDGING
 from core.evaluation.item_list import ItemPage, gain, lower_is_better
 from core.evaluation.result import EvaluationResult, Measure
 from core.evaluation.scorecard_page import measure_notes, measure_row
@@ -37,7 +38,10 @@ def progress_html(snapshot: Snapshot) -> str:
     share = phase.share if phase else None
     bar = parts.bar(-1.0 if share is None else share, Frame.PROGRESS)
     said = [phase.name if phase else Frame.STARTING]
-    if phase is not None and phase.name == LOADING:  # counted in GiB, not in items
+    if phase is not None and phase.name in (
+        LOADING,
+        JUDGING,
+    ):  # counted in GiB and in parts of items: no number of items
         said = [phase_words(snapshot)]
     elif phase is not None and phase.total:
         said.append(Frame.ITEMS_DONE.format(done=units.count(math.floor(phase.done)), total=units.count(phase.total)))
@@ -65,7 +69,8 @@ def failed_html(job: Job) -> str:
     if job.is_active:
         return parts.heading(job.name, "", pill) + parts.note(Result.RUNS)
     if job.state == "stopped":
-        return parts.heading(job.name, "", pill) + parts.note(Result.DISCARDED)
+        kept = Result.DISCARDED if job.stop == "discard" else Result.TOO_EARLY
+        return parts.heading(job.name, "", pill) + parts.note(kept)
     said = f"{job.error.message} {job.error.hint}" if job.error else Result.NO_REASON
     log = log_tail(job.folder, 4_000).strip()
     words = (

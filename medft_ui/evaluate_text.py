@@ -132,6 +132,7 @@ class Result:
     FAILED = "It did not come to an end"
     NO_REASON = "The process ended without saying why. Start it again; if it comes again, its log says more."
     DISCARDED = "It was stopped and nothing was kept."
+    TOO_EARLY = "It was stopped before an item was judged to its end, so there is nothing to read yet. It can go on where it was."
     LOG = "Last words of the process"
     RUNS = "It is still being measured; what it has found appears here when it ends."
     MEASURED = "{items} items · {time} · took {duration}"

@@ -83,8 +83,8 @@ def about(subject: Subject, earlier: Sequence[tuple[EvaluationRequest, Evaluatio
             length = int(request.options.get("max_new_tokens") or 0)
             longer = subject.answer_tokens / length if length and subject.answer_tokens else 1.0
             each_s = max(result.seconds - OVERHEAD_S, 0.2 * result.seconds) / result.items * longer
-            written = f" with answers of up to {length:,} tokens" if longer != 1 else ""
-            reason = f"{result.items:,} items{written} took {result.seconds:,.0f} s the last time"
+            answered = f" with answers of up to {length:,} tokens" if longer != 1 else ""
+            reason = f"{result.items:,} items{answered} took {result.seconds:,.0f} s the last time"
             return Choice(OVERHEAD_S + each_s * subject.items, reason)
     if not subject.tokens_per_s:
         return None

@@ -104,8 +104,9 @@ def wire(studio: Studio, items: ItemsCard, result: ResultCard) -> None:
     raw: dict[str, Any] = {"preprocess": False} | QUICK
     evaluation = result.evaluation
     inputs = [evaluation, *items.asked]
-    # whenever the result is drawn anew, its items may be others
-    result.shown.change(follow, [evaluation, items.sort], items.listed, **raw)
+    # whenever the result is drawn anew, its items may be others; and where list and result move at once, gradio 6.31 tells of
+    # the result with what the list held before
+    gr.on([result.shown.change, evaluation.change], follow, [evaluation, items.sort], items.listed, **raw)
     gr.on([each.input for each in (items.sort, items.score, items.topic)], show(None), inputs, items.listed, **raw)
     items.page.submit(show(0), inputs, items.listed, **raw)
     items.previous.click(show(-1), inputs, items.listed, **raw)

@@ -128,6 +128,24 @@ def sign(page: Page, studio: FakeStudio) -> None:
     expect(page.get_by_text("Signed by Dr Lee, physician").locator("visible=true").first).to_be_visible()
 
 
+def test_items_of_another_evaluation_do_not_stay_below_one_that_has_none(
+    studio: FakeStudio, run: Job, open_page: Callable[..., Page]
+) -> None:
+    studio.fake.others.append(write_evaluation(run, "safety", "worse"))
+    page = open_page()
+    open_tab(page, "Evaluate")
+    expect(page.get_by_text("1 to 20 of 60 items")).to_be_visible()
+    page.get_by_role("button", name="Run benchmarks").click()
+    expect(page.get_by_text("Being measured now")).to_be_visible()
+    job = studio.fake.now.job
+    assert job is not None
+    ended = replace(job, state="stopped", stop="keep")
+    ended.save()
+    studio.fake.show(Snapshot(0, ended, "stopped"))
+    expect(page.get_by_text("It was stopped before an item was judged to its end")).to_be_visible()
+    expect(page.get_by_role("heading", name="Item by item")).to_be_hidden()
+
+
 @pytest.mark.long
 def test_a_failed_one_says_why_and_an_old_one_is_deleted(
     studio: FakeStudio, run: Job, open_page: Callable[..., Page], picture: Callable[[Page, str], None]

@@ -13,6 +13,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from core.errors import ConfigError, InputError, JobError
+from core.evaluation import heldout
 from core.evaluation.item_list import ItemQuery
 from core.evaluation.result import EvaluationRequest
 from core.jobs.job import Job
@@ -127,6 +128,8 @@ def test_the_poll_tells_phase_share_and_what_is_left(studio: FakeStudio, run: Jo
         assert words in drawn
     loading = evaluate.updates(replace(picture, phase=Phase("loading the base model", 0.1, 0.25)))[1]
     assert "loading the base model 40 %" in loading and "0 of 0" not in loading
+    parts_of_items = evaluate.updates(replace(picture, phase=Phase(heldout.PHASE, 3.2, 80)))[1]
+    assert f"{heldout.PHASE} 4 %" in parts_of_items and "3 of 80" not in parts_of_items
     assert Frame.STOPPING in evaluate.updates(replace(picture, job=replace(job, state="stopping")))[1]
     assert "no sign of life for 50 s" in evaluate.updates(replace(picture, silent_s=50.0))[1]
     ended = evaluate.updates(replace(picture, job=replace(job, state="finished")))
@@ -184,7 +187,9 @@ def test_a_failed_one_says_what_happened_and_what_to_do(studio: FakeStudio, run:
     assert "The memory is full. Choose fewer items" in html and "&lt;script&gt;" in html
     silent = replace(job, error=None, state="interrupted")
     assert Result.NO_REASON in evaluate_result.body_html(studio, silent)
-    assert Result.DISCARDED in evaluate_result.body_html(studio, replace(job, state="stopped", error=None))
+    stopped = replace(job, state="stopped", error=None)
+    assert Result.TOO_EARLY in evaluate_result.body_html(studio, replace(stopped, stop="keep"))
+    assert Result.DISCARDED in evaluate_result.body_html(studio, replace(stopped, stop="discard"))
     assert Result.NONE in evaluate_result.body_html(studio, None)
 
 
