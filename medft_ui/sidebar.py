@@ -5,7 +5,6 @@ It does not know: how a run is followed, which screen is open.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -128,11 +127,6 @@ def _device_tile(snapshot: Snapshot, device: DeviceStatus) -> str:
         f'<div class="big">{escape(device.name)}</div>{parts.bar(share, text.Sidebar.MEMORY_LABEL)}'
         f'<p class="small">{" · ".join(f"<span>{escape(each)}</span>" for each in said)}</p>',
     )
-
-
-def _tied(line: str) -> str:
-    """Numbers stay on one line with their units."""
-    return re.sub(r"(?<=\d) (?=GiB|%|°C)", "\N{NO-BREAK SPACE}", line)
 
 
 def _job_tile(snapshot: Snapshot) -> str:

@@ -16,7 +16,7 @@ import pytest
 from core.config import TrainingConfig
 from core.jobs.snapshot import Phase
 from medft_ui import app, text
-from medft_ui.tabs import monitor
+from medft_ui.tabs import monitor, review
 from tests.ui.conftest import clear, opened
 from tests.ui.fake_studio import KILLED, FakeStudio, snapshot
 
@@ -102,6 +102,16 @@ def test_a_phase_tells_how_far_it_is_and_silence_is_told(studio: FakeStudio, pol
     assert str(poll()).count("no sign of life for 42 s") == 2
     studio.fake.show(snapshot("starting", step=0, total_steps=0, phase=Phase("loading the model")))
     assert "bar unknown" in poll()[3]
+
+
+def test_the_making_of_a_review_is_told_until_it_ends() -> None:
+    running = snapshot("running", phase=Phase("answering the questions", 1, 4))
+    assert running.job is not None
+    job = replace(running.job, kind="review_answers")
+    told = review.updates(replace(running, job=job))
+    assert told != review.updates(replace(running, job=job, phase=Phase("answering the questions", 2, 4)))
+    assert told != review.updates(replace(running, job=replace(job, state="finished")))
+    assert review.updates(running) == [SKIP], "a run that trains says nothing of reviews"
 
 
 def test_what_is_trained_on_stays_as_long_as_it_exists(poll: Callable[..., list[Any]]) -> None:
