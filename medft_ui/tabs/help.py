@@ -19,4 +19,4 @@ def build(_: Opened = ()) -> None:
     with gr.Column(elem_classes="card"):
         for title, body in help_text.SECTIONS:
             with gr.Accordion(title, open=False):
-                gr.Markdown(body)
+                gr.Markdown(body, elem_classes="modelcard")
