@@ -206,7 +206,9 @@ class Data:
     )
     HERO_TRAIN = "Choose the settings myself"
     UPLOAD = "Bring your questions and answers"
-    UPLOAD_ASIDE = "JSONL, JSON, CSV, Excel, Parquet, XML, or a ZIP of them; up to 2 GB (more: pack it as a ZIP)"
+    UPLOAD_ASIDE = (
+        "JSONL, JSON, CSV, Excel, Parquet, Arrow, XML, text, or a ZIP of them; up to 2 GB (more: pack it as a ZIP)"
+    )
     FILES = "Files with questions and answers"
     NO_PATIENTS = "No patient data, please: whatever is uploaded here is only checked by pattern."
     HELD_OUT = "I have a separate file for evaluation"

@@ -39,7 +39,21 @@ from medft_ui.tabs.work_card import WorkCard
 if TYPE_CHECKING:
     from core.studio import Studio
 
-FILE_TYPES = [".jsonl", ".json", ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".xml", ".zip", ".gz", ".ndjson"]
+FILE_TYPES = [
+    ".jsonl",
+    ".json",
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".md",
+    ".xlsx",
+    ".parquet",
+    ".arrow",
+    ".feather",
+    ".xml",
+    ".zip",
+]
+FILE_TYPES += [".gz", ".ndjson"]
 HIDDEN = {"visible": False}
 
 

@@ -1,6 +1,7 @@
 """Step 1 of a data set: any file in, rows out. Open the modules in this order.
 
-    reader → archive → encoding → json_files (json_shape) · tables · workbook · parquet_files · xml_files · hub → source
+    reader → archive → encoding → json_files (json_shape) · tables (labelled, speakers) · workbook · parquet_files · xml_files · hub
+    → nested · talks → source
 
     upload = read_upload([Path("questions.zip")])
     for row in upload.rows(): …

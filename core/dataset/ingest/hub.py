@@ -21,6 +21,7 @@ import orjson
 from core.dataset.ingest.nested import opened
 from core.dataset.ingest.source import Limits, Row, SourceFile, Table, Upload, cells
 from core.dataset.pulse import Pulse
+from core.dataset.ingest.talks import talks
 from core.errors import UploadError
 from core.progress import Progress, SilentProgress
 
@@ -62,9 +63,9 @@ def read_hub(
     notes = (f"Rows come from the split {split} of {name}.",)
     size = int(getattr(table, "dataset_size", None) or table.data.nbytes)
     file = SourceFile(title, "hub", size, "", "", _hash(table, title, Pulse(progress or SilentProgress())), notes)
-    rows = opened(Table(file, lambda: _rows(table, title), columns))
+    rows = talks(opened(Table(file, lambda: _rows(table, title), columns)))
     sample = tuple(row for _, row in zip(range(limits.sample_rows), rows.read(), strict=False))
-    return Upload((file,), rows.columns, sample, notes, (rows,))
+    return Upload((rows.file,), rows.columns, sample, rows.file.notes, (rows,))
 
 
 def _load(name: str, config: str, split: str, revision: str) -> Any:

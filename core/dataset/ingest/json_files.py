@@ -20,7 +20,7 @@ import orjson
 
 from core.dataset.ingest.encoding import Scan, open_text
 from core.dataset.ingest.json_shape import Shape, expand, find_shape, rows_of
-from core.dataset.ingest.source import Limits, Row, Source, SourceFile, Table, cells, size_text
+from core.dataset.ingest.source import NUMBERED, Limits, Row, Source, SourceFile, Table, cells, size_text
 from core.errors import UploadError
 
 _EXPECTED = {
@@ -40,6 +40,8 @@ _SKELETON_EVENTS = 4_000
 _LITERAL_LIMIT = 1_000_000
 # A text in double quotes, or a comma that nothing follows.
 _LOOSE_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"|,(?=\s*(?:[\]}]|\Z))', re.DOTALL)
+# A text in double quotes, or a comment as JavaScript has them.
+_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*+"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _BETWEEN = re.compile(r"[\s,]*")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -110,9 +112,11 @@ def parse(text: bytes | str, name: str, line: int | None = None) -> Any:
 def _meant(text: str, whole: bool) -> Any:
     """Read what is no JSON but can only be meant in one way; None if it cannot.
 
-    That is: commas that nothing follows, Python's way to write a row, and in a whole file several values one after the
-    other.
+    That is: commas that nothing follows, Python's way to write a row, and in a whole file comments and several values one
+    after the other.
     """
+    if whole:
+        text = _COMMENT.sub(lambda match: match[0] if match[0].startswith('"') else " ", text)
     text = _LOOSE_COMMA.sub(lambda match: "" if match[0] == "," else match[0], text.strip())
     if text.startswith(("{'", "[{'")) and len(text) < _LITERAL_LIMIT:
         try:
@@ -132,6 +136,8 @@ def _meant(text: str, whole: bool) -> Any:
         return None
     if len(values) == 1:
         return _whole_text(values[0])
+    if whole and all(isinstance(value, list) for value in values):
+        values = [item for value in values for item in value]
     return _whole_text(values) if whole and all(isinstance(value, dict) for value in values) else None
 
 
@@ -187,7 +193,7 @@ def _row(value: Any, name: str, position: int) -> Row:
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         return Row({"messages": value}, name, position)
     if isinstance(value, list):
-        return Row(cells({f"column {place}": item for place, item in enumerate(value, start=1)}), name, position)
+        return Row(cells({f"{NUMBERED}{place}": item for place, item in enumerate(value, start=1)}), name, position)
     if isinstance(value, str):
         return Row({"text": value}, name, position)
     return Row({}, name, position, "is no object with columns")

@@ -29,12 +29,16 @@ _DEEPEST = 6
 _FOLDS = 3
 # Words in the names of columns that tell a row of questions and answers from other lists inside of a row.
 _ASKING_WORDS = """
-question questions q query prompt instruction qtext ask input stem problem frage pregunta 问题
+question questions q query prompt instruction qtext ask input stem problem frage pregunta pergunta domanda 问题
 """
 _TELLING_WORDS = """
-answer answers a response responses output completion reply ra correct antwort respuesta 答案
+answer answers a response responses output completion reply ra correct antwort respuesta réponse resposta risposta 答案
 """
 _ASKING, _TELLING = frozenset(_ASKING_WORDS.split()), frozenset(_TELLING_WORDS.split())
+
+
+# Under these names questions and answers follow one another in one talk.
+_TALK = re.compile(r"conversation|dialog|turn|history|chat", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +74,32 @@ def find_shape(document: Any) -> Shape | None:
     rows = document
     for key in shape.paths[0]:
         rows = rows[key]
-    folds = _folds(list(rows.values() if isinstance(rows, dict) else rows)[:_LOOK], _FOLDS)
+    folds = find_folds(list(rows.values() if isinstance(rows, dict) else rows)[:_LOOK])
     if not folds:
         return shape
-    note = f"Each of them holds a list of rows under {_quoted((folds,))}; all were read."
-    return dataclasses.replace(shape, folds=folds, notes=(*shape.notes, note))
+    return dataclasses.replace(shape, folds=folds, notes=(*shape.notes, fold_note(folds)))
 
 
-def _folds(items: list[Any], depth: int) -> tuple[str, ...]:
+def fold_note(folds: tuple[str, ...]) -> str:
+    """Say that rows hold rows."""
+    return f"Each of them holds a list of rows under {_quoted((folds,))}; all were read."
+
+
+def find_folds(items: list[Any], depth: int = _FOLDS) -> tuple[str, ...]:
     """Find the column whose lists hold rows with a question and an answer; empty if the items are such rows themselves."""
     objects = [item for item in items if isinstance(item, dict)]
     if not objects or not depth or any(map(_asks_and_tells, objects)):
         return ()
-    for name in objects[0]:
+    for name in dict.fromkeys(name for item in objects for name in item):
+        if _TALK.search(name):
+            continue
         lists = [item[name] for item in objects if isinstance(item.get(name), list)]
         inner = [row for rows in lists for row in rows[:_LOOK] if isinstance(row, dict)][:_LOOK]
         if 2 * len(lists) < len(objects) or not inner:
             continue
         if all(map(_asks_and_tells, inner)):
             return (name,)
-        if deeper := _folds(inner, depth - 1):
+        if deeper := find_folds(inner, depth - 1):
             return (name, *deeper)
     return ()
 
@@ -99,13 +109,13 @@ def _asks_and_tells(row: dict[str, Any]) -> bool:
     return bool(words & _ASKING) and bool(words & _TELLING)
 
 
-def _unfolded(row: dict[str, Any], folds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def unfolded(row: dict[str, Any], folds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Give the inner rows, each with the plain values of the objects around it."""
     around = {name: value for name, value in row.items() if isinstance(value, (str, int, float))}
     for inner in row.get(folds[0]) or ():
         if isinstance(inner, dict):
             whole = {**around, **inner}
-            yield from _unfolded(whole, folds[1:]) if len(folds) > 1 else (whole,)
+            yield from unfolded(whole, folds[1:]) if len(folds) > 1 else (whole,)
 
 
 def rows_of(document: Any, shape: Shape) -> Iterator[Any]:
@@ -137,7 +147,7 @@ def expand(value: Any, shape: Shape, key: str | None = None) -> Iterator[Any]:
     if shape.kind == "squad" and isinstance(value, dict):
         yield from _squad_rows(value)
     elif shape.folds and isinstance(value, dict):
-        yield from _unfolded(value if key is None else {"key": key, **value}, shape.folds)
+        yield from unfolded(value if key is None else {"key": key, **value}, shape.folds)
     elif key is not None and isinstance(value, dict):
         yield value if "key" in value or "id" in value else {**value, "key": key}
     else:

@@ -16,9 +16,10 @@ from core.dataset.ingest.archive import gzip_member, zip_members
 from core.dataset.ingest.encoding import open_text, scan, too_large
 from core.dataset.ingest.json_files import json_document, json_lines
 from core.dataset.ingest.nested import opened
-from core.dataset.ingest.parquet_files import parquet_table
+from core.dataset.ingest.parquet_files import arrow_table, parquet_table
 from core.dataset.ingest.source import MIB, Limits, Row, Source, Table, Upload, file_source, size_text
 from core.dataset.ingest.tables import text_table
+from core.dataset.ingest.talks import talks
 from core.dataset.ingest.workbook import workbook_tables
 from core.dataset.ingest.xml_files import xml_table
 from core.errors import UploadError
@@ -38,7 +39,6 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (b"\xfd7zXZ", "an xz archive", "Pack the file as ZIP."),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "Pack the file as ZIP."),
     (b"SQLite format 3", "a database", "Export the table as CSV."),
-    (b"ARROW1", "an Arrow file", "Write it as Parquet."),
     (b"\x93NUMPY", "a NumPy array", "Export the rows as CSV or JSON Lines."),
     (b"\x7fELF", "a program", _SUPPORTED),
     (b"MZ", "a program", _SUPPORTED),
@@ -46,7 +46,9 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
 # Pickles run code when they are opened, so they are named and refused, never loaded.
 _PICKLE = re.compile(rb"\x80[\x02-\x05](?:\x95|[\x00-\x7f])")
 # Formats whose cells may be objects.
-_NESTING = ("json", "jsonl", "parquet")
+_NESTING = ("json", "jsonl", "parquet", "arrow")
+# How an Arrow file begins, and how an Arrow stream does.
+_ARROW = (b"ARROW1", b"\xff\xff\xff\xff")
 _PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
 
 
@@ -115,6 +117,8 @@ def _read(source: Source, head: bytes, limits: Limits) -> list[Table]:
         return workbook_tables(source, scan(source, limits, text=False), limits)
     if head.startswith(b"PAR1"):
         return [parquet_table(source, scan(source, limits, text=False), limits)]
+    if head.startswith(_ARROW):
+        return [arrow_table(source, scan(source, limits, text=False), limits)]
     found = scan(source, limits, text=True)
     with open_text(source, found.encoding) as stream:
         start = stream.read(_HEAD_BYTES).lstrip("\ufeff \t\r\n")
@@ -186,7 +190,7 @@ def _is_json_lines(start: str, source: Source) -> bool:
 def _joined(tables: list[Table], limits: Limits, notes: list[str]) -> Upload:
     """Join tables to one; a column keeps its first spelling, so that Question and question are one column."""
     spelling: dict[str, str] = {}
-    tables = [opened(table) if table.file.format in _NESTING else table for table in tables]
+    tables = [talks(opened(table) if table.file.format in _NESTING else table) for table in tables]
     if len(tables) > 1:
         tables = [Table(table.file, _respelled(table, spelling), table.columns) for table in tables]
     sample = _sample(tables, limits)

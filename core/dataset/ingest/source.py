@@ -17,6 +17,8 @@ from core.errors import UploadError
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 COPY_BYTES = 1 * MIB
+# How columns without names are named: by their place.
+NUMBERED = "column "
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class SourceFile:
 
     Args:
         name: Its name; ``archive.zip/member.csv`` inside an archive, ``book.xlsx/Sheet`` for further sheets.
-        format: jsonl, json, csv, tsv, txt, xlsx, parquet, xml or hub.
+        format: jsonl, json, csv, tsv, txt, xlsx, parquet, arrow, xml or hub.
         size_bytes: Its size, unpacked.
         encoding: Text encoding; empty for binary formats.
         delimiter: What parts the cells; empty where nothing does.
@@ -206,7 +208,7 @@ def unique_names(names: Iterable[str]) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     result = []
     for place, raw in enumerate(names, start=1):
-        name = " ".join(raw.replace("\ufeff", "").split()) or f"column {place}"
+        name = " ".join(raw.replace("\ufeff", "").split()) or f"{NUMBERED}{place}"
         seen[name] = seen.get(name, 0) + 1
         result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return tuple(result)

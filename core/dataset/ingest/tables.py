@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from core.dataset.ingest.encoding import Scan, open_text
-from core.dataset.ingest.labelled import is_labelled, labelled_table
+from core.dataset.ingest.labelled import has_headings, headed_table, is_labelled, labelled_table
 from core.dataset.ingest.source import Limits, Row, Source, SourceFile, Table, unique_names
 from core.errors import UploadError
 
@@ -33,6 +33,11 @@ _SNIFF_CHARACTERS = 256 * 1024
 _SNIFF_ROWS = 200
 _HEADER_LENGTH = 60
 _MOST_ABOVE = 10
+_LEAST_OF_A_KIND = 3
+# A number, a date with or without a time, an e-mail address, a web address.
+_KIND = re.compile(
+    r"[-+]?\d+(?:[.,]\d+)*%?\Z|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T].{4,20})?\Z|\S+@\S+\.\w+\Z|https?://\S+\Z"
+)
 # What spreadsheets write above a table to say what parts its cells.
 _SEPARATOR = re.compile(r'\A"?sep=(.)"?\r?\n', re.IGNORECASE)
 # Judgement files as TREC writes them: one or more codes, then free text, parted by single blanks.
@@ -75,8 +80,11 @@ def text_table(source: Source, scan: Scan, limits: Limits) -> Table:
     with open_text(source, scan.encoding) as stream:
         start = stream.read(_SNIFF_CHARACTERS).removeprefix("\ufeff")
         whole = not stream.read(1)
-    if source.suffix not in (".csv", ".tsv") and is_labelled(start):
-        return labelled_table(source, start, scan, limits)
+    if source.suffix not in (".csv", ".tsv"):
+        if is_labelled(start):
+            return labelled_table(source, start, scan, limits)
+        if has_headings(start):
+            return headed_table(source, scan, limits)
     dialect = _sniff(source, start, whole, limits)
     notes = list(scan.notes)
     if not dialect.header:
@@ -97,16 +105,21 @@ def text_table(source: Source, scan: Scan, limits: Limits) -> Table:
 def rows_above(rows: list[list[str]]) -> int:
     """Count the rows above a table's names: titles and dates fill few cells, comments begin with a sign.
 
-    Nothing is left out unless what follows looks like a row of names.
+    Only comments with fewer cells than a row are left out where what follows does not look like a row of names.
     """
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
     usual = statistics.median_low(filled)
+    comments = sum(1 for _ in itertools.takewhile(lambda row: _is_comment(row, usual), rows))
     for above in range(min(_MOST_ABOVE, len(rows) - 1)):
         title = usual > 1 and 2 * filled[above] <= usual
         comment = rows[above][0].lstrip().startswith("#") or _SEPARATOR.match("".join(rows[above]) + "\n")
         if not (title or comment):
-            return above if above == 0 or looks_like_header(_trimmed(rows[above]), rows[above + 1 :]) else 0
-    return 0
+            return above if above == 0 or looks_like_header(_trimmed(rows[above]), rows[above + 1 :]) else comments
+    return comments if comments < len(rows) else 0
+
+
+def _is_comment(row: list[str], usual: int) -> bool:
+    return row[0].lstrip().startswith("#") and sum(map(bool, row)) < usual
 
 
 def _trimmed(row: list[str]) -> list[str]:
@@ -118,12 +131,17 @@ def _trimmed(row: list[str]) -> list[str]:
 def looks_like_header(first: list[str], body: list[list[str]]) -> bool:
     """Tell a row of names from a row of data.
 
-    Names are short, mostly different from each other, no numbers and no sentences; and where the cells below are long
-    or numbers, they differ from them in kind.
+    Names are short, mostly different from each other, no numbers and no sentences. The questions of a form may be
+    names, too: above a column of dates, numbers or addresses a text can be nothing else.
     """
     filled = [cell.strip() for cell in first if cell.strip()]
     if not filled or 2 * len(set(filled)) < len(filled):
         return False
+    if any(
+        _names_a_kind(cell.strip(), [row[place] for row in body if place < len(row)])
+        for place, cell in enumerate(first)
+    ):
+        return True
     if any(len(cell) > _HEADER_LENGTH or cell.endswith(("?", "？", "。", "!")) for cell in filled):
         return False
     # "No." is a name, "Drink more water." is none
@@ -137,6 +155,14 @@ def looks_like_header(first: list[str], body: list[list[str]]) -> bool:
     return repeated <= len(first) / 2 or len(filled) == 1
 
 
+def _names_a_kind(name: str, below: list[str]) -> bool:
+    """Whether all cells below a text are dates, numbers or addresses, and it is none."""
+    filled = [cell.strip() for cell in below if cell.strip()]
+    if len(filled) < _LEAST_OF_A_KIND or not any(map(str.isalpha, name)):
+        return False
+    return all(map(_KIND.match, filled)) and not _KIND.match(name)
+
+
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"[-+]?\d+(?:[.,]\d+)*%?", text) is not None
 
@@ -146,6 +172,10 @@ def _sniff(source: Source, start: str, whole: bool, limits: Limits) -> Dialect:
     if said := _SEPARATOR.match(start):
         dialect = Dialect(said.group(1), True, "", True, ())
         return _with_names(dialect, _cells(start, dialect, whole, _SNIFF_ROWS), limits, source)
+    if not any(delimiter in start.split("\n", 1)[0] for delimiter in DELIMITERS) and (
+        single := _single_column(start, source)
+    ):
+        return single
     scores = {dialect: _steady(start, dialect, whole) for dialect in _candidates(start)}
     best = max(scores, key=lambda dialect: scores[dialect], default=None)
     if codes and (best is None or best.delimiter != "\t" or scores[best] < 0.9):
@@ -186,9 +216,11 @@ def _candidates(start: str) -> Iterator[Dialect]:
 def _steady(start: str, dialect: Dialect, whole: bool) -> float:
     """Score a dialect: the share of rows with the usual number of cells; plausible quoting breaks ties."""
     rows = _cells(start, dialect, whole, _SNIFF_ROWS)
-    widths = Counter(map(len, rows))
-    if not widths:
+    if not rows:
         return 0.0
+    wide = len(rows[0])
+    rows = [rejoined(row, dialect.delimiter) if len(row) > wide > 1 else row for row in rows]
+    widths = Counter(map(len, rows))
     width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
     if width < 2:
         return 0.0

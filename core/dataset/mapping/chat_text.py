@@ -11,34 +11,43 @@ from __future__ import annotations
 
 import re
 
+from core.dataset.ingest.speakers import AFTER, ANSWER, BEFORE, QUESTION
 from core.records import Role
 
 Turn = tuple[Role, str]
-_USER = "user|human|prompter|question|patient|q|instruction|input"
-_ASSISTANT = "assistant|ai|bot|gpt|model|answer|doctor|response"
-# Marks that cannot be ordinary text. Each names its speaker in the group ``who``.
+_USER = "user|human|prompter|question|patient|q|instruction|input|用户"
+_ASSISTANT = "assistant|ai|bot|gpt|model|answer|doctor|response|chatbot"
+_SYSTEM = "system|developer"
+_ANY = f"{_SYSTEM}|{_USER}|{_ASSISTANT}"
+# Marks that cannot be ordinary text. Each names its speaker in the group ``who``; ``other`` begins what is no turn.
 _MARKS = re.compile(
-    r"<\|im_start\|>\s*(?P<chatml>system|user|assistant)\s*"
-    r"|<\|start_header_id\|>\s*(?P<llama3>system|user|assistant)\s*<\|end_header_id\|>\s*"
+    rf"<\|im_start\|>\s*(?P<chatml>{_SYSTEM}|user|assistant)\s*"
+    rf"|<\|(?:start_header_id|header_start|start_of_role)\|>\s*(?P<llama3>{_SYSTEM}|user|assistant)\s*"
+    r"<\|(?:end_header_id|header_end|end_of_role)\|>\s*"
     r"|<start_of_turn>\s*(?P<gemma>user|model)\s*"
-    rf"|<\|(?P<zephyr>system|{_USER}|{_ASSISTANT})\|>\s*:?\s*"
-    rf"|<(?P<angle>system|{_USER}|{_ASSISTANT})>\s*[:：]?\s*"
+    r"|<\|start\|>assistant<\|channel\|>\s*(?P<other>analysis|commentary)[^<]*<\|message\|>"
+    rf"|<\|start\|>\s*(?P<harmony>{_SYSTEM}|user|assistant)(?:<\|channel\|>[^<]*)?<\|message\|>\s*"
+    r"|<\|START_OF_TURN_TOKEN\|><\|(?P<cohere>system|user|chatbot)_TOKEN\|>\s*"
+    rf"|<[|｜](?P<zephyr>{_ANY})[|｜]>\s*:?\s*"
+    rf"|<(?P<angle>{_ANY})>\s*[:：]?\s*"
+    rf"|\[\|(?P<bars>{_ANY})\|\]\s*"
     r"|(?P<inst>\[/?INST\])\s*",
     re.IGNORECASE,
 )
-_HEADINGS = re.compile(rf"(?<!#)#{{2,3}}[ \t]*(?P<heading>system|{_USER}|{_ASSISTANT})[ \t]*[:：]\s*", re.IGNORECASE)
+_HEADINGS = re.compile(rf"(?<!#)#{{2,3}}[ \t]*(?P<heading>{_ANY})[ \t]*[:：]\s*", re.IGNORECASE)
 # Line labels; the ones in ``other`` begin a part that is neither question nor answer.
 _LABELS = re.compile(
-    r"^[ \t#*>]*(?:\d+[.)][ \t]*)?[*]*(?:(?P<user>human|user|q|question|patient|client|问|问题|患者|病人|用户)"
-    r"|(?P<assistant>assistant|ai|bot|a|answer|doctor|physician|chatbot|response|答|答案|回答|医生|助手)"
-    r"|(?P<other>url|source|link|reference|references))[ \t]*\d*[ \t*]*[:：][ \t*]*",
+    rf"^{BEFORE}(?:(?P<user>{QUESTION})|(?P<assistant>{ANSWER})|(?P<other>url|source|link|reference|references)){AFTER}[ \t*]*",
     re.IGNORECASE | re.MULTILINE,
 )
-# Within a line only whole words count, and only in a text that begins with one.
-_WITHIN = re.compile(r"(?:^|\s)(?:(?P<user>Question|Human|User|Patient)|(?P<assistant>Answer|Assistant|Doctor)):\s")
-_ENDS = re.compile(
-    r"<\|(?:im_end|eos|eod|end|endoftext|eot_id|end_of_text|begin_of_text|eom_id|pad)\|>|</?s>|<end_of_turn>|<bos>|<eos>"
+# Within a line only whole words count, and only in a text that begins with one, or where they are written large.
+_WITHIN = re.compile(
+    r"(?:^|\s)(?:(?P<user>Question|Human|User|Patient|USER|HUMAN)|(?P<assistant>Answer|Assistant|Doctor|ASSISTANT)):\s"
 )
+# Other special tokens of templates, such as <|im_end|> and <｜end▁of▁sentence｜>.
+_ENDS = re.compile(r"<[|｜][^\s|｜<>]{1,40}[|｜]>|</?s>|<end_of_turn>|<bos>|<eos>|<eo[ah]>|<BOS_TOKEN>|\[gMASK\]|<sop>")
+# Stands for an answer that is still to come.
+_REST = "…"
 _LLAMA2_SYSTEM = re.compile(r"<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 _SPEAKER = re.compile(
     r"^[ \t\[]*(?:doctor|dr\.?|physician|clinician|nurse|provider|patient|pt|guest[_ ]\w+|d|p|医生|患者|病人)[ \t]*\d?[ \t]*(?:\]|[:：])",
@@ -48,7 +57,7 @@ _SPEAKER = re.compile(
 
 def has_marks(text: str) -> bool:
     """Whether the text holds a mark that is no ordinary text; quick, for every row."""
-    return ("<" in text or "[INST]" in text) and _MARKS.search(text) is not None
+    return ("<" in text or "[INST]" in text or "[|" in text) and _MARKS.search(text) is not None
 
 
 def has_turns(text: str) -> bool:
@@ -74,7 +83,19 @@ def split_turns(text: str) -> list[Turn]:
             if pattern is not _LABELS or len({role for role, _ in turns}) > 1:
                 return turns
     found = list(_WITHIN.finditer(text))
-    return _joined(_parts(text, found)) if len(found) > 1 and found[0].start() == 0 else []
+    large = all(mark.group().strip().rstrip(":").isupper() for mark in found)
+    return _joined(_parts(text, found)) if len(found) > 1 and (large or found[0].start() == 0) else []
+
+
+def open_turns(text: str) -> list[Turn]:
+    """Give the turns of a text that breaks off where its answer would begin; empty for any other text.
+
+    "Human: Why? Assistant:" is how completions are asked for, and the label at its end is no part of the question.
+    """
+    if not text.rstrip().endswith((":", "：", ">", "]")):
+        return []
+    turns = split_turns(f"{text.rstrip()} {_REST}")
+    return turns[:-1] if len(turns) > 1 and turns[-1] == ("assistant", _REST) else []
 
 
 def _parts(text: str, found: list[re.Match[str]]) -> list[Turn]:
@@ -102,7 +123,7 @@ def _role(mark: re.Match[str]) -> Role | None:
     if kind in ("user", "assistant"):
         return "user" if kind == "user" else "assistant"
     who = who.lower()
-    if who == "system":
+    if who in _SYSTEM.split("|"):
         return "system"
     return "assistant" if who in _ASSISTANT.split("|") else "user"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.dataset.ingest import Upload
+from core.dataset.ingest.source import NUMBERED
 from core.dataset.mapping import names
 from core.dataset.mapping.evidence import Evidence, is_empty
 from core.dataset.mapping.model import CHOICE_ROLES, ColumnMapping
@@ -22,6 +23,7 @@ _OPTION_NAME = re.compile(
     r"(?:op|opt|option|choice|answer|ans|ending|选项)?[ _.]?\(?([a-j]|[0-9]|10)\)?", re.IGNORECASE
 )
 _LETTERS = "abcdefghij"
+_NUMBERS = tuple(map(str, range(1, 11)))
 
 
 def prompt_score(column: Evidence) -> float:
@@ -30,7 +32,7 @@ def prompt_score(column: Evidence) -> float:
         return 0.0
     named = names.score(column.name, names.PROMPT)
     # A list of short texts may be options, or the same question in several wordings.
-    if column.options > 0.5 and (named < _SURE or column.asks < 0.5):
+    if column.options > 0.5 and (column.asks < 0.5 or (named < _SURE and column.asks < 0.9)):
         return 0.0
     readable = min(1.0, column.weight / 15)
     if named >= 0.5 or (named and column.asks > 0.3):
@@ -43,7 +45,10 @@ def response_score(column: Evidence) -> float:
     named = names.score(column.name, names.RESPONSE)
     if not column.filled:
         return 0.5 * named if named >= _SURE else 0.0
-    if column.urls > 0.5 or (column.numbers > 0.8 and named < _SURE):
+    if column.urls > 0.5 or column.objects > 0.5 or (column.numbers > 0.8 and named < _SURE):
+        return 0.0
+    if column.chats > 0.6:
+        # it holds the questions as well
         return 0.0
     long = min(1.0, column.weight / 80) * (1 - min(1.0, max(0.0, column.asks - 0.3) * 1.4))
     present = 0.4 + 0.6 * min(1.0, 2 * column.filled)
@@ -99,8 +104,10 @@ def _rescue(columns: Mapping[str, Evidence], prompts: dict[str, float], response
         and column.distinct > 0.3
         and column.chats < 0.3
         if not responses[name] or not names.score(name, names.RESPONSE)
-        if names.score(name, names.CONTEXT) < 0.25 and column.lists < 0.3 and column.filled > 0.5
+        if column.lists < 0.3 and column.filled > 0.5
     ]
+    # A text about which something is asked is no question, unless there is nothing else.
+    others = [name for name in others if names.score(name, names.CONTEXT) < 0.25] or others
     if len(others) == 1:
         prompts[others[0]] = _ENOUGH
 
@@ -167,6 +174,10 @@ def _pair_notes(
     ]
     if rivals:
         yield f"Other columns could be the answer too: {', '.join(f'“{name}”' for name in rivals[:5])}."
+    if marks := [
+        name for name, c in columns.items() if name not in mapped.values() and names.is_verdict(name) and c.both
+    ]:
+        yield f"“{marks[0]}” may mark right and wrong answers; rows of both kinds are read. Take out the wrong ones first."
     if response.lists > 0.5:
         yield f"“{response.name}” holds lists; the first text of each is taken as the answer."
     if 0 < response.filled < 1:
@@ -228,12 +239,29 @@ def _option_columns(columns: Mapping[str, Evidence]) -> tuple[str, ...]:
                 chosen.append(group[mark])
             if len(chosen) >= 2 and len(chosen) == len(group):
                 return tuple(chosen)
+    if numbered := _numbered_columns(columns):
+        return numbered
     listed = list(columns.values())
     keys = [place for place, column in enumerate(listed) if column.letters > 0.95 and column.distinct < 0.9]
     if all(re.fullmatch(r"column \d+", column.name) for column in listed) and len(keys) == 1 and keys[0] >= 3:
         between = listed[1 : keys[0]]
         if len(between) >= 2 and listed[0].weight > max(column.weight for column in between):
             return tuple(column.name for column in between)
+    return ()
+
+
+def _numbered_columns(columns: Mapping[str, Evidence]) -> tuple[str, ...]:
+    """Columns named alike but for one letter or number: "Antwort A", "Antwort B" …, "Answer 1 - max 75 characters" …."""
+    groups: dict[tuple[str, ...], dict[str, str]] = {}
+    for name in columns:
+        parts = names.words(name)
+        for place, mark in enumerate(parts):
+            if len(parts) > 1 and not name.startswith(NUMBERED) and (mark in _LETTERS or mark in _NUMBERS):
+                groups.setdefault((*parts[:place], "", *parts[place + 1 :]), {})[mark] = name
+    for group in groups.values():
+        marks = sorted(group, key=lambda mark: (len(mark), mark))
+        if len(marks) > 2 and marks in (list(_LETTERS[: len(marks)]), list(_NUMBERS[: len(marks)])):
+            return tuple(group[mark] for mark in marks)
     return ()
 
 

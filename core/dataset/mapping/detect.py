@@ -9,14 +9,15 @@ It does not know: file formats, how records are built.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from core.dataset.ingest import Upload
 from core.dataset.mapping import names
 from core.dataset.mapping.choose import multiple_choice, question_and_answer, squad
-from core.dataset.mapping.evidence import Evidence, gather, is_empty
+from core.dataset.mapping.evidence import Evidence, asks_something, gather, is_empty
 from core.dataset.mapping.model import KINDS, ROLES, ColumnMapping, Kind
-from core.dataset.mapping.turns import is_alternating, is_sharegpt, plain_text, turns_of
+from core.dataset.mapping.turns import is_alternating, is_sharegpt, plain_text, turns_of, unpacked
 from core.errors import UploadError
 
 _MOSTLY = 0.6
@@ -103,6 +104,10 @@ def _conversation(upload: Upload, columns: Mapping[str, Evidence]) -> ColumnMapp
     cells = [row.values[best.name] for row in upload.sample if not is_empty(row.values.get(best.name))]
     kind: Kind = "sharegpt" if is_sharegpt(cells[0]) else "messages"
     turns = [turns_of(value) for value in cells]
+    answered = sum(any(role == "assistant" for role, _ in item) for item in turns)
+    if 2 * answered < len(turns):
+        # the answers stand in a column of their own
+        return None
     notes = list(_trim_notes(turns))
     longest = max(len(item) for item in turns)
     reason = f"The cells of “{best.name}” are lists of turns with a speaker each, up to {longest} turns."
@@ -142,7 +147,11 @@ def _dialogue_note(columns: Mapping[str, Evidence]) -> ColumnMapping | None:
 
 def _marked_text(columns: Mapping[str, Evidence]) -> ColumnMapping | None:
     """One column whose text holds question and answer, told apart by marks or labels."""
-    best = max(columns.values(), key=lambda column: column.chats * column.filled, default=None)
+    best = max(
+        columns.values(),
+        key=lambda column: (column.chats * column.filled, not names.is_worse(column.name)),
+        default=None,
+    )
     if best is None or best.chats < _MOSTLY:
         return None
     reason = f"{best.chats:.0%} of the texts in “{best.name}” hold marks that part the question from the answer."
@@ -156,7 +165,9 @@ def _alternating(upload: Upload, columns: Mapping[str, Evidence]) -> ColumnMappi
         if column.lists < _MOSTLY or column.asks < _MOSTLY or column.options > 0.5 and column.weight < 25:
             continue
         share = sum(map(is_alternating, cells)) / len(cells)
-        if share > 0.9:
+        replies = [text for cell in cells if is_alternating(cell) for text in unpacked(cell)[1::2]]
+        # several wordings of one question take no turns
+        if share > 0.9 and 2 * sum(map(asks_something, replies)) < len(replies):
             reason = f"The lists in “{column.name}” begin with a question, and an even number of texts take turns."
             return ColumnMapping("messages", {"messages": column.name}, round(0.6 * share, 2), reason)
     return None
@@ -165,12 +176,12 @@ def _alternating(upload: Upload, columns: Mapping[str, Evidence]) -> ColumnMappi
 def _extras(columns: Mapping[str, Evidence], taken: set[str]) -> dict[str, str]:
     """System prompt and topic, where columns with such names hold such things."""
     extras: dict[str, str] = {}
-    for role, vocabulary in (("system", names.SYSTEM), ("topic", names.TOPIC)):
+    for role, named in (("system", names.system_score), ("topic", partial(names.score, role=names.TOPIC))):
         scores = {
-            column.name: names.score(column.name, vocabulary) * (0.5 + 0.5 * column.filled)
+            column.name: named(column.name) * (0.5 + 0.5 * column.filled)
             for column in columns.values()
-            if column.name not in taken and column.filled >= 0.3 and column.is_text and column.lists < 0.5
-            if role == "system" or column.weight <= _TOPIC_WEIGHT
+            if column.name not in taken and column.filled >= 0.3 and column.is_text
+            if role == "system" or (column.weight <= _TOPIC_WEIGHT and column.lists < 0.5)
         }
         best = max(scores, key=lambda name: scores[name], default="")
         if best and scores[best] >= 0.4:

@@ -25,7 +25,8 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\u3040-\u30ff]")
-_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)*|true|false", re.IGNORECASE)
+_OPPOSITES = ({"0", "1"}, {"0.0", "1.0"}, {"true", "false"}, {"yes", "no"}, {"-1", "1"})
 _URL = re.compile(r"(?:https?://|www\.)\S+$")
 _LETTER = re.compile(r"\(?[A-Ja-j]\)?\.?")
 
@@ -41,11 +42,13 @@ class Evidence:
         weight: Median length in characters; East Asian characters count two and a half times.
         asks: Share that asks something (question mark, question word).
         distinct: Share of different values.
-        numbers: Share that is a number only.
+        both: Whether the cells are yes and no, true and false, or 1 and 0, and both occur.
+        numbers: Share that is a number, true or false only.
         urls: Share that is an address only.
         letters: Share that is a single letter A to J.
         words: Median number of words.
         lists: Share that is a list or an object.
+        objects: Share that is an object, or a list of objects, in which no text stands out.
         conversations: Share that is a list of turns.
         dialogues: Share that is text with several speakers' labels.
         chats: Share that is text with chat marks for question and answer.
@@ -59,11 +62,13 @@ class Evidence:
     weight: float = 0.0
     asks: float = 0.0
     distinct: float = 0.0
+    both: bool = False
     numbers: float = 0.0
     urls: float = 0.0
     letters: float = 0.0
     words: float = 0.0
     lists: float = 0.0
+    objects: float = 0.0
     conversations: float = 0.0
     dialogues: float = 0.0
     chats: float = 0.0
@@ -73,7 +78,7 @@ class Evidence:
     @property
     def is_text(self) -> bool:
         """Whether the cells are words that somebody could read."""
-        return self.numbers < 0.5 and self.urls < 0.5 and self.weight >= 2
+        return self.numbers < 0.5 and self.urls < 0.5 and self.objects < 0.5 and self.weight >= 2
 
     @property
     def is_long(self) -> bool:
@@ -92,6 +97,11 @@ def is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}, ())
 
 
+def asks_something(text: str) -> bool:
+    """Whether a text holds a question mark, begins with a question word, or asks as Chinese and Japanese do."""
+    return _ASKS.search(text) is not None
+
+
 def weight(text: str) -> float:
     """Length in characters, where an East Asian character counts two and a half times."""
     return len(text) if text.isascii() else len(text) + 1.5 * len(_WIDE.findall(text))
@@ -107,13 +117,17 @@ def _evidence(name: str, values: Sequence[Any]) -> Evidence:
         rows=len(values),
         filled=len(filled) / len(values),
         weight=statistics.median(map(weight, texts)),
-        asks=_share(bool(_ASKS.search(text)) for text in texts),
+        asks=_share(map(asks_something, texts)),
         distinct=len(set(texts)) / len(texts),
+        both={text.casefold() for text in texts} in _OPPOSITES,
         numbers=_share(_NUMBER.fullmatch(text) is not None for text in texts),
         urls=_share(_URL.match(text) is not None for text in texts),
         letters=_share(_LETTER.fullmatch(text) is not None for text in texts),
         words=statistics.median(len(text.split()) + len(_WIDE.findall(text)) / 2 for text in texts),
         lists=_share(isinstance(value, (list, dict)) for value in filled),
+        objects=_share(
+            isinstance(value, (list, dict)) and text.startswith("{") for value, text in zip(filled, texts, strict=True)
+        ),
         conversations=_share(is_conversation(value) for value in filled),
         dialogues=_share(looks_like_dialogue(text) for text in texts),
         chats=_share(has_turns(text) for text in texts),

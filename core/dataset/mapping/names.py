@@ -63,6 +63,8 @@ TOPIC: Mapping[str, float] = {
     **dict.fromkeys(("drug", "diagnosis", "diag", "area", "concept", "group"), 0.6),
 }
 SYSTEM: Mapping[str, float] = {"system": 1.0, "persona": 0.6}
+# What may stand beside them: "system_prompt" tells the model who it is, "body_system" is about the heart.
+_WITH_SYSTEM = frozenset(("prompt", "message", "instruction", "instructions", "text", "content", "role", "of", "the"))
 CONTEXT: Mapping[str, float] = {
     **dict.fromkeys(("context", "contexts", "passage", "paragraph", "abstract"), 1.0),
     **dict.fromkeys(("background", "article", "document", "snippet", "snippets", "evidence"), 0.7),
@@ -93,6 +95,9 @@ _WORSE_WORDS = """
 short exact wrong incorrect rejected automatic predicted generated model chatgpt html raw old baseline distractor yesno
 second alternative llama gpt4
 """
+_VERDICTS = frozenset(
+    ["label", "labels", "correct", "relevant", "relevance", "accepted", "good", "helpful", "valid", "verdict"]
+)
 _ABOUT = frozenset(_ABOUT_WORDS.split())
 _BETTER = frozenset(_BETTER_WORDS.split())
 _WORSE = frozenset(_WORSE_WORDS.split())
@@ -108,9 +113,24 @@ def words(name: str) -> list[str]:
     return _WORD.findall(spaced.casefold())
 
 
+def is_verdict(name: str) -> bool:
+    """Whether a name says whether an answer is a good one: label, is_correct, accepted."""
+    return any(part in _VERDICTS for part in words(name))
+
+
+def is_worse(name: str) -> bool:
+    """Whether a name says that there should be a better text: rejected, wrong, generated."""
+    return any(part in _WORSE for part in words(name))
+
+
+def system_score(name: str) -> float:
+    """Say how much a name speaks for a system prompt, 0 to 1."""
+    return score(name, SYSTEM) if set(words(name)) <= _WITH_SYSTEM | set(SYSTEM) else 0.0
+
+
 def score(name: str, role: Mapping[str, float]) -> float:
     """Say how much a name speaks for a role, 0 to 1."""
-    parts = words(name)
+    parts = [part if part in role or part[:-1] not in role else part.removesuffix("s") for part in words(name)]
     found = [role[part] for part in parts if part in role]
     if not found:
         return 0.0

@@ -98,6 +98,15 @@ def lettered(options: Sequence[str]) -> str:
     return "\n".join(f"{letter}. {option.strip()}" for letter, option in zip(LETTERS, options, strict=False))
 
 
+def are_listed(text: str, options: Sequence[str]) -> bool:
+    """Whether a question lists its options itself, each behind its letter."""
+    marked = (
+        rf"\(?\b{letter}[).:、．]\s*{re.escape(option.strip())}"
+        for letter, option in zip(LETTERS, options, strict=False)
+    )
+    return all(re.search(pattern, text) for pattern in marked)
+
+
 def _names(text: str, letter: str, options: Sequence[str]) -> bool:
     """Whether "B. its text" repeats the text of option B."""
     place = LETTERS.index(letter.upper())

@@ -8,20 +8,34 @@ It does not know: how the mapping was found, cleaning.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from core.dataset.ingest import Upload
-from core.dataset.mapping.chat_text import Turn, has_marks, split_turns
+from core.dataset.mapping.chat_text import Turn, has_marks, open_turns, split_turns
 from core.dataset.mapping.choose import answers_by_key, row_options, squad_answer
 from core.dataset.mapping.model import ColumnMapping, Skipped
-from core.dataset.mapping.options import lettered, resolve
-from core.dataset.mapping.turns import all_text, is_alternating, plain_text, turns_of, unpacked
+from core.dataset.mapping.options import are_listed, lettered, resolve
+from core.dataset.mapping.turns import (
+    PICTURE,
+    all_text,
+    is_alternating,
+    is_conversation,
+    plain_text,
+    turns_of,
+    unpacked,
+)
 from core.records import Message, Record, Role
 
 # What the model is asked to do with a transcript; without it the answer would not fit any question.
 NOTE_REQUEST = "Write the clinical note for this conversation."
+
+# How some write that a task has no input.
+_NOTHING = re.compile(r"<?\s*no ?input\s*>?|n/?a|none|null|nan", re.IGNORECASE)
+# The mark of a picture that belongs to the question.
+_PICTURE = re.compile(rf"{PICTURE}|<image_?\d+>|<\|image(?:_pad|_\d+)?\|>|<ImageHere>|<img>", re.IGNORECASE)
 
 
 class _Unusable(Exception):
@@ -54,6 +68,8 @@ def to_records(upload: Upload, mapping: ColumnMapping) -> Iterator[Record | Skip
             continue
         try:
             turns = build(row.values, mapping)
+            if any(role == "user" and _PICTURE.search(content) for role, content in turns):
+                raise _Unusable("asks about a picture, which a model of text does not see")
         except _Unusable as problem:
             yield Skipped(row.file, row.position, str(problem))
             continue
@@ -77,16 +93,18 @@ def _text(values: Mapping[str, Any], name: str) -> str:
 
 def _prompt_response(values: Mapping[str, Any], mapping: ColumnMapping) -> list[Turn]:
     columns = mapping.columns
+    response = _text(values, columns["response"])
+    given = _text(values, columns.get("input", ""))
+    asked = values.get(columns.get("prompt", ""), "")
     prompt = "\n\n".join(
-        filter(None, (_text(values, columns.get("prompt", "")), _text(values, columns.get("input", ""))))
+        filter(None, (_text(values, columns.get("prompt", "")), "" if _NOTHING.fullmatch(given) else given))
     )
     if background := all_text(values.get(columns.get("context", ""), "")):
         prompt = f"{background}\n\n{prompt}"
-    response = _text(values, columns["response"])
-    if has_marks(prompt):
-        turns = split_turns(prompt)
-        if turns and turns[-1][0] == "user":
-            return _conversation([*turns, ("assistant", response)])
+    turns = turns_of(asked) if is_conversation(asked) else split_turns(prompt) if has_marks(prompt) else []
+    turns = open_turns(prompt) or turns
+    if turns and turns[-1][0] == "user":
+        return _conversation([*turns, ("assistant", response)])
     return [("user", prompt), ("assistant", response)]
 
 
@@ -150,7 +168,7 @@ def _multiple_choice(values: Mapping[str, Any], mapping: ColumnMapping, keys_fir
     )
     explanation = _text(values, mapping.column("explanation"))
     return [
-        ("user", f"{question}\n{lettered(options)}"),
+        ("user", question if are_listed(question, options) else f"{question}\n{lettered(options)}"),
         ("assistant", f"{answer}\n\n{explanation}" if explanation else answer),
     ]
 

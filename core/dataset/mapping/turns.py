@@ -16,14 +16,18 @@ from core.records import Role
 
 _ROLES: dict[str, Role] = {
     **dict.fromkeys(("user", "human", "prompter", "patient", "question", "client", "instruction", "input"), "user"),
+    **dict.fromkeys(("患者", "病人", "用户"), "user"),
     **dict.fromkeys(
         ("assistant", "gpt", "bot", "ai", "model", "doctor", "answer", "chatgpt", "output", "bing"), "assistant"
     ),
+    **dict.fromkeys(("chatbot", "physician", "nurse", "医生", "助手"), "assistant"),
     **dict.fromkeys(("system", "developer"), "system"),
 }
 _WHO = ("role", "from", "speaker", "author", "sender")
-_WHAT = ("content", "value", "text", "message", "utterance")
-_TEXT_KEYS = ("text", "content", "value", "answer", "answer_text", "body")
+_WHAT = ("content", "value", "text", "message", "utterance", "parts")
+_TEXT_KEYS = ("text", "content", "value", "answer", "answer_text", "body", "response", "parts")
+# Stands where a message holds a picture.
+PICTURE = "<image>"
 _LITERAL_LIMIT = 200_000
 
 
@@ -86,6 +90,8 @@ def turns_of(value: Any) -> list[Turn]:
 
 def _turns(item: Any) -> list[Turn]:
     """Read one turn, or a pair such as {"human": …, "assistant": …}; empty if the speaker is unknown (a tool, for example)."""
+    if isinstance(item, (list, tuple)) and len(item) == 2 and all(isinstance(part, str) for part in item):
+        item = {"role": item[0], "content": item[1]}
     if not isinstance(item, dict):
         return []
     who = next((item[key] for key in _WHO if isinstance(item.get(key), str)), None)
@@ -113,17 +119,22 @@ def plain_text(value: Any) -> str:
                 return json.dumps(value, ensure_ascii=False, default=str)
             value = inner
         elif isinstance(value, (list, tuple)):
-            parts = [
-                item["text"]
-                for item in value
-                if isinstance(item, dict) and item.get("type") == "text" and "text" in item
-            ]
-            if parts:
-                return "\n".join(map(str, parts))
+            if parts := [part for item in value if (part := _content_part(item))]:
+                return "\n".join(parts)
             value = next((item for item in value if item not in (None, "", [], {})), "")
         else:
             return str(value)
     return ""
+
+
+def _content_part(item: Any) -> str:
+    """Give the text of one part of a message's content, or the mark of a picture; empty if it is no such part."""
+    if not isinstance(item, dict):
+        return ""
+    kind = item.get("type")
+    if isinstance(kind, str) and kind in ("image", "image_url", "input_image"):
+        return PICTURE
+    return str(item["text"]) if "text" in item and (kind in ("text", "input_text") or len(item) == 1) else ""
 
 
 def all_text(value: Any) -> str:
