@@ -16,16 +16,16 @@ from collections.abc import Iterator
 from core.dataset.identifiers.dates import Span
 
 _CODE = re.compile(
-    r"(?<![\w.])[A-Za-z]{0,8}-?\d(?:[A-Za-z0-9]|[-/](?=[A-Za-z0-9])|[ ](?=\d{3,4}(?!\d|\s?(?:mg|ml|g)\b)))*"
+    r"(?<![\w.])[A-Za-z]{0,8}[-/]?\d(?:[A-Za-z0-9]|[-/](?=[A-Za-z0-9])|[ ](?=\d{3,4}(?!\d|\s?(?:mg|ml|g)\b)))*"
 )
 _WINDOW_CHARS = 48
 _FILL = (
     r"(?:[\s:#=(\[\"'–—,-]|\.(?=\s)|(?:\b|(?<=#))(?:ids?|identifier|numbers?|num|nos?|nr|nbr|code|card|is|was"
     r"|as|with|under|plan|policy|member|holder"
-    r"|records?|rec|reference|file|patient|pt|his|her|their|my|listed|recorded|registered|ending(?: in)?|the|a"
+    r"|records?|rec|reference|file|patient|pt|his|her|their|my|listed|recorded|registered|ending(?: in)?|last(?: 4| four)?|digits|the|a"
     r"|of)\b){0,9}$"
 )
-_STRONG = re.compile(r"[:#=]|\b(?:ids?|identifier|numbers?|num|nos?|nr|nbr|code)\b", re.I)
+_STRONG = re.compile(r"[:#=]|\b(?:ids?|identifier|numbers?|num|nos?|nr|nbr|code|ending|MRN|EMPI)\b", re.I)
 
 _PUBLIC_REGISTRY = re.compile(
     r"\b(?:PMIDs?|PMC(?:ID)?|DOI|OMIM|MIM|NCT|ISRCTN|EudraCT|CAS|Entrez|gene|UniProt|PDB|RefSeq|GenBank|dbSNP"
@@ -38,7 +38,7 @@ _PUBLIC_REGISTRY = re.compile(
 
 # The order decides where two labels would fit: "license plate" is a vehicle, "driver's license" a licence.
 _LABELS: tuple[tuple[str, str, str, bool], ...] = (
-    ("ssn", "ssn.labelled", r"\bssns?\b|\bsocial security(?:\s?number)?|\bss\s?(?:#|no\b)", False),
+    ("ssn", "ssn.labelled", r"\bssns?\b|\bsocial security(?:\s?number)?|\bsoc\.?\s?sec\b\.?|\bss\s?(?:#|no\b)", False),
     (
         "vehicle",
         "vehicle.labelled",
@@ -50,7 +50,7 @@ _LABELS: tuple[tuple[str, str, str, bool], ...] = (
         "licence",
         "licence.labelled",
         r"\bdriver'?s?'?(?:\s?licen[cs]e)?\b|\blicen[cs]es?\b|\bDEA\b|\bNPI\b|\bcertificat(?:e|ion)\b"
-        r"|\bpermit\b|\bD\.?L\.?(?=\s?(?:#|no\b|number))",
+        r"|\bpermit\b|\b(?-i:GMC|NMC|HCPC|AHPRA)\b|\bD\.?L\.?(?=\s?(?:#|no\b|number))",
         True,
     ),
     (
@@ -66,7 +66,9 @@ _LABELS: tuple[tuple[str, str, str, bool], ...] = (
         r"\bMRNs?\b|\bE[MH]Rs?\b|\bMR\s?(?=#|no\b|number)|\bmedical\s?records?\b|\bmed\.?\s?recs?\b"
         r"|\bhospital\s?(?=number"
         r"|no\b|id\b|#)|\bchart\b|\b(?:patient|pt)\.?'?s?\s?(?=id\b|identifier|number|no\b|#|mrn)"
-        r"|\brecords?\s?(?=#|no\b|number|id\b)|\bhealth\s?record|病历号|住院号",
+        r"|\brecords?\s?(?=#|no\b|number|id\b)|\bhealth\s?record|\bunit\s?(?=number|no\b)"
+        r"|\b(?-i:EMPI|URN?)\b|\b(?:Patienten|Fall|Akten)(?:nummer|-?nr)\b|\bn[úu]mero de (?:historia|expediente)\b"
+        r"|\bnuméro de dossier\b|病历号|住院号",
         True,
     ),
     (
@@ -75,7 +77,7 @@ _LABELS: tuple[tuple[str, str, str, bool], ...] = (
         r"\binsurance\b|\bins\b\.?|\binsured\b|\binsurer\b|\bpolicy\b|\bmember(?:ship)?\b|\bsubscriber\b"
         r"|\bbeneficiary\b|\bmedicare\b|\bmedicaid\b|\bhealth\s?plan\b|\bplan\b"
         r"|\bgroup\s?(?=number|no\b|#|id\b)|\bH[MI]CN?\b|\bMBI\b|\bHMO\b|\bPPO\b|\bclaim\b|\bcoverage\b"
-        r"|\bpayer\b",
+        r"|\bpayer\b|\bVersich(?:erten|erungs)-?(?:nummer|nr)\b|\bnúmero de afiliado\b",
         True,
     ),
     (
@@ -91,7 +93,8 @@ _LABELS: tuple[tuple[str, str, str, bool], ...] = (
         r"\bids?\b|\bidentifi(?:er|ed as)\b|\bref(?:erence)?\b\.?\s?(?=code|no\b|number|#|id\b|:)|\b(?:case"
         r"|study|subject|participant|site|specimen|sample|accession|encounter|visit|employee|student|national"
         r"|order|tracking|confirmation|registry|passport|nhs|donor|file|booking|referral|prescription"
-        r"|rx)\s?(?=number|no\b|#|id\b|:)|\bpassport\b|\bNHS\b|\bbarcode\b|身份证",
+        r"|rx)\s?(?=number|no\b|#|id\b|:)|\bpassport\b|\bNHS\b|\bbarcode\b|\baadhaar\b"
+        r"|\b(?-i:CHI|CPF|CURP|PESEL|NRIC|PPSN|BSN)\b|\b[a-zæøå]{3,20}nummer\b|身份证",
         True,
     ),
 )
@@ -104,12 +107,12 @@ _ANY_LABEL = re.compile("(?:" + "|".join(label for _, _, label, _ in _LABELS) + 
 
 _SSN = re.compile(r"(?<![\w\-])(?:\d{3}-\d{2}-\d{4}|[xX*]{3}-?[xX*]{2}-?\d{4})(?![\w]|-\d)")
 _SSN_SPACED = re.compile(r"(?<![\w\-])\d{3} \d{2} \d{4}(?![\w\-])")
-_SSN_NEAR = re.compile(r"\bssn|\bsocial security", re.I)
+_SSN_NEAR = re.compile(r"\bssn|\bsocial security|\bsoc\.?\s?sec\b", re.I)
 # A code right before its own brackets or plan word: "HMO-234567".
 _PLAN_CODE = re.compile(r"\b(?:HMO|PPO|HIC|HPN)-?\d{5,12}\b")
 _PLATE = re.compile(
-    r"(?:licen[cs]e|number|registration)\s?plates?(?:\s(?:number|no|is"
-    r"|was))?[\s.:#]{0,4}([A-Z]{1,3}[\s\-]?\d{1,4}(?:[\s\-]?[A-Z]{1,3})?|\d{1,4}[\s\-]?[A-Z]{2,3}\d{0,4})\b",
+    r"(?:(?:licen[cs]e|number|registration|car|vehicle|truck)\s?plates?|\b(?:car|vehicle|truck|van|motorcycle)\srego?)"
+    r"(?:\s(?:number|no|is|was))?[\s.:#]{0,4}([A-Z]{1,3}[\s\-]?(?:[A-Z]{1,2}[\s\-])?\d{1,4}(?:[\s\-]?[A-Z]{1,3})?|\d{1,4}[\s\-]?[A-Z]{2,3}\d{0,4})\b",
     re.I,
 )
 _VIN = re.compile(r"\b[A-HJ-NPR-Z0-9]{17}\b")

@@ -43,6 +43,8 @@ _SOCIAL = re.compile(
     r"|tiktok)\.com/@?(?!intent|share|hashtag))\w",
     re.I,
 )
+# A profile of a person, also without https:// before it.
+_PROFILE = re.compile(rf"(?<![\w/.@\-])(?:[a-z]{{1,3}}\.)?(?:{_SOCIAL.pattern})[\w.\-/]*\w", re.I)
 _OWN_PAGE = re.compile(
     r"\b(?:my|his|her|their|patient'?s?|personal|our family)\s(?:own\s|personal\s)?(?:web\s?site|site"
     r"|home\s?page|page|blog|profile|link|url)\b[^.]{0,20}$",
@@ -59,11 +61,23 @@ _CHINESE_MOBILE = re.compile(r"(?<!\d)1[3-9]\d[\s\-]?\d{4}[\s\-]?\d{4}(?!\d)")
 _PHONE_LABEL = re.compile(
     r"(?:\b(?:tele)?phones?|\btel|\bmobile|\bcell(?:\s?phone)?|\bcall(?:ed|ing)?(?:\sback)?|\bcontact(?:ed)?"
     r"|\breach(?:ed|able)?|\btext(?:ed)?"
-    r"|\bdial|\bwhatsapp|\bpager|\bfax|\bph|电话|手机|联系)\b[\s.:#]{0,4}"
-    r"(?:(?:no|number|num|is|was|me|him|her|them|us|at|on|back|by|via|his|my|home|work|office|cell"
+    r"|\bdial|\bring|\bwhatsapp|\bsms|\breply|\bpager|\bfax|\bph|\bt[eé]l[eé]phone|\btél|\btel[eé]fono|\bmóvil"
+    r"|\bcelular|\btelefon|\bhandy|\bmobil|电话|手机|联系)\b[\s.:#]{0,4}"
+    r"(?:(?:no|number|num|is|was|me|him|her|them|us|at|on|to|back|by|via|his|my|home|work|office|cell"
     r"|contact)\b[\s.:#]{0,4}){0,4}$",
     re.I,
 )
+# "Text my husband Miguel at 5125550144": somebody is to be reached, and the number comes last.
+_PHONE_OF = re.compile(
+    r"\b(?:call|text|ring|phone|reach|contact|message|sms|whatsapp)\s(?:my|his|her|the|our|me|him|them)\b[^.;:!?\n\d]{0,30}"
+    r"\b(?:at|on|under|via)\s$",
+    re.I,
+)
+# The national form of many countries: a leading 0 and groups, nine to eleven figures, which no other number has.
+_TRUNK = re.compile(
+    r"(?<![\w.,/+\-])(?<!\d )(?:\(0[1-9]\d{0,3}\)|0[1-9]\d{0,4})(?:[ \-]\d{2,8}){1,4}(?![\w%]|[.,]\d|[ \-]\d)"
+)
+_TRUNK_FIGURES = range(9, 12)
 _LOOSE_PHONE = re.compile(r"(?<![\w.])\(?\+?\d(?:[\s.\-()/]{0,2}\d){6,14}(?![\w])")
 _FAX_LABEL = re.compile(r"\bfax\b[^\d\n]{0,18}$", re.I)
 _FAX_AFTER = re.compile(r"^[\s\-(]{0,2}\(?fax\b", re.I)
@@ -90,6 +104,8 @@ _NUMBERING = re.compile(
 
 def web(text: str) -> Iterator[tuple[int, int, bool]]:
     """Yield (start, end, leads to a person) for every web address."""
+    for match in _PROFILE.finditer(text) if ".com/" in text else ():
+        yield match.start(), match.end(), True
     if "//" not in text and "www." not in text.lower():
         return
     for match in URL.finditer(text):
@@ -119,8 +135,13 @@ def phones(text: str, low: int, high: int) -> Iterator[Span]:
         for match in pattern.finditer(text, low, high):
             if not _is_public_line(text, match):
                 yield match.start(), match.end(), _phone_or_fax(text, match), detector
+    for match in _TRUNK.finditer(text, low, high):
+        if sum(map(str.isdigit, match.group())) in _TRUNK_FIGURES and not _is_public_line(text, match):
+            yield match.start(), match.end(), _phone_or_fax(text, match), "phone.national"
     for match in _LOOSE_PHONE.finditer(text, low, high):
-        if _PHONE_LABEL.search(text, max(0, match.start() - 40), match.start()) and not _is_public_line(text, match):
+        labelled = _PHONE_LABEL.search(text, max(0, match.start() - 40), match.start())
+        labelled = labelled or _PHONE_OF.search(text, max(0, match.start() - 60), match.start())
+        if labelled and not _is_public_line(text, match):
             yield match.start(), match.end(), _phone_or_fax(text, match), "phone.labelled"
 
 

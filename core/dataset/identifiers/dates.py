@@ -32,6 +32,26 @@ _UNIT = (
 _MONTH_DAY_YEAR = re.compile(
     rf"\b{MONTH}\s{{0,4}},?\s{{0,4}}(?:the\s)?{_DAY}\s?(?:st|nd|rd|th)?\s{{0,4}}(?:,|of|in)?\s{{0,4}}{_YEAR}", re.I
 )
+_ANY_MONTH = rf"(?:{_LONG}|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
+# "14 Mar 24", "9-Sep-22", "22APR2024": the short year only where no unit makes it a quantity.
+_DAY_MONTH_SHORT = re.compile(
+    rf"\b{_DAY}([ \-./]?){_ANY_MONTH}\1(?:(?:19|20)\d\d|\d\d)(?!\d)(?!\s?(?:mg|mcg|µg|g|ml|mL|units?|IU|%|tablets?)\b)",
+    re.I,
+)
+_WEEKDAY = r"(?:Mon|Tues?|Wed|Thurs?|Thu|Fri|Sat|Sun)(?:day|nesday|rday|urday)?"
+_WEEKDAY_ORDINAL = re.compile(rf"\b{_WEEKDAY}\.?,?\s(?:the\s)?{_ORDINAL}(?!\s(?:percentile|week|day|month|year))", re.I)
+# The months of other languages count only between a day and a year, because several are ordinary words.
+_OTHER_MONTH = (
+    r"(?:janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
+    r"|Januar|Jänner|Februar|März|Mai|Juni|Juli|Oktober|Dezember"
+    r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+    r"|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre"
+    r"|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro"
+    r"|januari|februari|maart|mei|juni|juli|augustus|oktober)"
+)
+_OTHER_LANGUAGE = re.compile(
+    rf"\b(?:{_DAY}|1er)\.?\s(?:de\s|di\s)?{_OTHER_MONTH}(?:\s(?:de|del)\s|\s)(?:19|20)\d\d\b", re.I
+)
 _DAY_MONTH_YEAR = re.compile(
     rf"\b(?:{_ORDINAL}|{_DAY})(?:\s{{1,4}}of)?[\s.\-/]{{0,4}}{MONTH}[\s.,\-/]{{0,4}}{_YEAR}", re.I
 )
@@ -47,14 +67,18 @@ _MONTH_YEAR = re.compile(
     rf"\b(?:{_LONG}|{_SHORT})\s{{0,4}},?\s{{0,4}}(?:of\s)?{_YEAR}|(?<![\d/])(?:0[1-9]|1[0-2])/(?:19|20)\d\d(?!\d)", re.I
 )
 MONTH_BEFORE = re.compile(
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}[\s.,]{0,4}(?:the\s{1,4}|of\s{1,4})?['’]?$", re.I
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[\s.,]{0,4}"
+    r"(?:the\s{1,4}|of\s{1,4})?['’]?$",
+    re.I,
 )
 MONTH_AFTER = re.compile(
-    r"\s?(?:st|nd|rd|th)?[\s.,\-/]{0,4}(?:of\s{1,4})?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\s?年", re.I
+    r"\s?(?:st|nd|rd|th)?[\s.,\-/]{0,4}(?:of\s{1,4})?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\s?年"
+    rf"|(?:\.|er)?\s(?:de\s|di\s)?{_OTHER_MONTH}",
+    re.I,
 )
 _LAST_MONTH = re.compile(rf"\b(?:last|this past|past|previous)\s(?:{_LONG})\b", re.I)
 
-_FIGURES = re.compile(r"\d{1,4}([/\-.])\d{1,2}\1\d{2,4}")
+_FIGURES = re.compile(r"\d{1,4}([/\-.])\d{1,2}\1\d{2,4}|\d{4}([/\-])\d{1,2}\2\d(?!\d)")
 _GOES_ON = re.compile(r"\d|[/\-.]\d|\s?(?:mg|mcg|ml|mL|mm|cm|%)")
 _CHINESE = re.compile(r"\d{4}\s?年\s?\d{1,2}\s?月(?:\s?\d{1,2}\s?[日号])?")
 _SLASHED_DAY = re.compile(
@@ -65,7 +89,8 @@ _COMPACT = re.compile(r"(?<![\d\-])(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01
 
 _BEFORE_SLASHED = re.compile(
     r"\b(?:seen|admitted|discharged|visit(?:ed)?|dated?|dob|born|died|appointment|surgery|operated|since|evaluated"
-    r"|presented|follow[- ]?up|f/u|labs?|scan)\b[^.\d]{0,25}(?:on|from|of|:)?\s$|\b(?:on|dated|dob:?|since)\s$",
+    r"|presented|follow[- ]?up|f/u|labs?|scan|period|LMP|EDD|EDC|d/c|tomorrow|tmrw|yesterday|due|admit|bloods?"
+    r"|fell)\b[^.\d]{0,25}(?:on|from|of|:)?\s$|\b(?:on|dated|dob:?|since)\s$",
     re.I,
 )
 _BIRTH = re.compile(
@@ -118,10 +143,13 @@ _GROUP_AFTER = re.compile(
 _DATE_RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("date.month_day_year", _MONTH_DAY_YEAR),
     ("date.day_month_year", _DAY_MONTH_YEAR),
+    ("date.day_month_short_year", _DAY_MONTH_SHORT),
+    ("date.other_language", _OTHER_LANGUAGE),
     ("date.month_ordinal", _MONTH_ORDINAL),
     ("date.ordinal_month", _ORDINAL_MONTH),
     ("date.month_day", _MONTH_DAY),
     ("date.day_month", _DAY_MONTH),
+    ("date.weekday", _WEEKDAY_ORDINAL),
 )
 
 
@@ -184,15 +212,17 @@ def _is_personal(text: str, start: int, end: int) -> bool:
 
 def _is_date(text: str, match: re.Match[str]) -> bool:
     """Tell whether three figures can be year-month-day, month-day-year or day-month-year."""
-    start, end, separator = match.start(), match.end(), match.group(1)
+    start, end, separator = match.start(), match.end(), match.group(1) or match.group(2)
     if (start and (text[start - 1].isdigit() or text[start - 1] in "/-.")) or _GOES_ON.match(text, end):
         return False
     parts = match.group().split(separator)
     first, second, third = map(int, parts)
     if len(parts[0]) == 4:
         return 1900 <= first < 2100 and 1 <= second <= 12 and 1 <= third <= 31
-    # With two figures for the year only the slash is read as a date: 2-3-04 and 1.2.30 are mostly numbering.
-    has_year = 1900 <= third < 2100 if len(parts[2]) == 4 else len(parts[2]) == 2 and separator == "/"
+    # With two figures for the year only the slash is read as a date, or what "on" or "seen" stands before: 2-3-04 and
+    # 1.2.30 are mostly numbering.
+    told = separator == "/" or _BEFORE_SLASHED.search(text, max(0, start - 45), start) is not None
+    has_year = 1900 <= third < 2100 if len(parts[2]) == 4 else len(parts[2]) == 2 and told
     day_month = 1 <= min(first, second) <= 12 and max(first, second) <= 31
     return (
         has_year and len(parts[0]) < 3 and (day_month if separator != "." else 1 <= first <= 31 and 1 <= second <= 12)

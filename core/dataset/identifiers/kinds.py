@@ -96,7 +96,7 @@ KINDS: Mapping[str, Kind] = {
         "blocking",
         4,
         "Telephone numbers",
-        "North American and +country forms, and labelled numbers; not toll-free numbers and public help lines",
+        "North American, +country and leading-0 forms, and labelled numbers; not toll-free numbers and public help lines",
         "PHONE",
     ),
     "fax": Kind("Fax number", "blocking", 5, "Fax numbers", "Telephone numbers that are labelled as fax", "FAX"),

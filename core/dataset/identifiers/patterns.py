@@ -110,7 +110,7 @@ def _proposals(text: str, near: _Near) -> Iterator[dates.Span]:
 class _Near:
     """Stretches of text in which a family of patterns can match at all, judged by the digits; most texts have none.
 
-    codes: four digits stand close together that are not just a year; months: a number stands beside a month;
+    codes: four digits stand close together that are not just a year; months: a number stands beside a month or a weekday;
     figures: two numbers are parted as in a date, or eight digits stand together; ages: a number from 90 to 119.
     """
 
@@ -124,7 +124,7 @@ class _Near:
 
 def _near(text: str) -> _Near:
     near = _Near()
-    if "plate" in text or "Plate" in text or text.count(":") >= 3:
+    if "plate" in text or "Plate" in text or " reg " in text or " rego " in text or text.count(":") >= 3:
         near.codes.append((0, len(text)))
     last_end, digits = -_GAP_CHARS - 1, 0
     for match in _DIGITS.finditer(text):

@@ -24,10 +24,11 @@ NAME = rf"(?:{_INITIAL}\s)?{WORD}{_MORE}{{0,3}}"
 FULL_NAME = rf"(?:{_INITIAL}\s{WORD}|{WORD}{_MORE}{{1,3}})"
 
 _TITLE = re.compile(
-    rf"\b(?:(?:Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Sgt|Capt|Lt)\.?|Miss|Professor|Nurse|Sister|Sir|Madam|Doctor|DR|MR|MRS|MS)\s{{1,4}}({NAME}|[{UPPER}]\.)"
+    rf"\b(?:(?:Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Sgt|Capt|Lt)\.?|Miss|Professor|Nurse|Sister|Sir|Madam|Doctor|Officer|Sheriff|Pastor|Rabbi"
+    rf"|Herr|Frau|Monsieur|Madame|Señora?|DR|MR|MRS|MS)\s{{1,4}}({NAME}|[{UPPER}]\.)"
 )
 _PERSON_NOUN = (
-    r"(?:man|woman|male|female|boy|girl|patient|patients|pt|pts|child|infant|baby|newborn|toddler|teen|teenager"
+    r"(?:man|woman|male|female|boy|girl|patient|patients|pt|pts|mum|mom|mam|dad|nan|gran|child|infant|baby|newborn|toddler|teen|teenager"
     r"|veteran|lady|gentleman"
     r"|individual|person|adult|resident|client|mother|father|husband|wife|son|daughter|brother|sister"
     r"|grandmother|grandfather|uncle|aunt"
@@ -45,7 +46,8 @@ _NAMED = re.compile(
 _SIGNED = re.compile(
     rf"(?:^|\n|[.!?]\s)\s{{0,4}}(?:(?:[Kk]ind|[Bb]est|[Ww]arm)?\s?[Rr]egards|[Ss]incerely|[Tt]hank(?:s| you)"
     rf"|[Cc]heers|[Yy]ours\s\w+|[Ll]ove),?\s{{0,4}}\n?\s{{0,4}}({NAME})\s{{0,4}}(?:$|\n|\.)"
-    rf"|(?:^|\n|[.!?]\s)\s{{0,4}}(?:[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|evening|afternoon))\s({NAME})\s?[,!.:\n]"
+    rf"|[.!?]\s[-–—]{{1,2}}\s?({NAME})\s{{0,4}}$"
+    rf"|(?:^|\n|[.!?:]\s)\s{{0,4}}(?:[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|evening|afternoon))\s({NAME})\s?[,!.:\n]"
 )
 _LABELLED = re.compile(
     rf"\b(?:[Uu]ser|[Cc]lient|[Aa]ttending|[Pp]hysician|[Pp]rovider|[Gg]uardian|[Nn]ext of kin"
@@ -54,6 +56,22 @@ _LABELLED = re.compile(
     rf"|is)\s{{0,4}}({NAME})|\bname\?\s{{1,4}}({NAME})"
     r"|\b(?:[Mm]y|[Hh]is|[Hh]er)\s(?:full |maiden )?name(?:'s| is|:)\s{1,4}([a-z]{2,}(?:\s[a-z]{2,})?)(?=[.,!;]|$"
     r"|\s(?:and|i)\b)"
+)
+# Words after which a first and a last name are somebody's, with or without a colon.
+_KIN = re.compile(
+    rf"\b(?:[Nn]ext of kin|NOK|[Cc]arer|[Gg]uardian|[Ii]nterpreter|[Dd]river|[Cc]ontact:|[Rr]eferral:|[Rr]e:|RE:|[Aa]ttn:?)\s?({FULL_NAME})"
+    # "c/o" is "care of" only before an address; elsewhere it is "complains of"
+    rf"|\bc/o\s({FULL_NAME})(?=,\s\S+\s\d|,\s\d)"
+    rf"|\b(?:Patient|Pt)\s({FULL_NAME})(?=,\s|\s\(|\s(?:c/o|is|was|has|seen|admitted|presents|denies|reports|wants)\b)"
+)
+# Last name first, as lists of patients have it, and a name in capitals: "Kowalski, Jan, m, 47", "NGUYEN THI LAN, F".
+_LISTED = re.compile(
+    rf"(?:^|\n|[:;]\s)\s{{0,4}}({WORD},\s{WORD}(?:\s{_INITIAL})?|[{UPPER}]{{2,20}}(?:\s[{UPPER}]{{2,20}}){{1,3}}),?\s"
+    r"\(?(?=(?:[MmFf]|male|female|\d{1,3}\s?(?:yo|y/o|y|years?|[MmFf]))\b)"
+)
+# "Lars, my uncle", "Priya Raman G1P0", "Leo (he/him)".
+_BESIDE = re.compile(
+    rf"\b({NAME}),?\s(?=(?:my|his|her|our)\s{_PERSON_NOUN}\b(?!\s(?:is|was|has|and)\b))|\b({NAME})\s(?=G\d{{1,2}}P\d|\(?(?:he|she|they)/)"
 )
 _LIVES = re.compile(
     rf"(?:^|[\n.!?,]\s?|[a-z]\s)({NAME})\s(?:lives|lived|resides|resided|was born|is a \d{{1,3}}[\s\-]years?|is \d{{1,3}}\syears)\b"
@@ -89,7 +107,7 @@ _INITIALED = re.compile(rf"\b({WORD}\s[{UPPER}]\.)(?!\w)")
 ONE_PERSON = re.compile(
     r"\d[\s\-]?(?:years?[\s\-]old|yo|y/o|yrs?\b)|\b(?:pt|pts|patients?|male|female|man|woman|my|MRN|DOB"
     r"|admitted|seen|treated|referred)\b"
-    r"|(?<!or )(?<!/)\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]er|him)\b(?! or |/)"
+    r"|(?<!\bor )(?<!/)\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]er|him)\b(?! or |/)"
 )
 
 _RULES: tuple[tuple[str, re.Pattern[str], bool], ...] = (
@@ -97,6 +115,8 @@ _RULES: tuple[tuple[str, re.Pattern[str], bool], ...] = (
     ("name.signed", _SIGNED, True),
     ("name.labelled", _LABELLED, False),
     ("name.lives", _LIVES, False),
+    ("name.kin", _KIN, False),
+    ("name.beside", _BESIDE, False),
 )
 
 
@@ -110,6 +130,9 @@ def spans(text: str) -> Iterator[Span]:
             group = match.lastindex or 1
             if not is_term(text, match.start(group), match.end(group), first_only=sure):
                 yield match.start(group), match.end(group), "name", detector
+    for match in _LISTED.finditer(text):
+        if match.group(1).split()[0].strip(",").lower() not in vocabulary.ORDINARY | vocabulary.INSTITUTION:
+            yield match.start(1), match.end(1), "name", "name.listed"
     for match in _APPOSITION.finditer(text):
         if not is_term(text, match.start(1), match.end(1)):
             yield match.start(1), match.end(1), "name", "name.apposition"

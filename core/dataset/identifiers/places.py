@@ -31,14 +31,14 @@ _FACILITY = re.compile(
     rf"\b((?:{_WORD}(?:\s(?:(?:of|and|the|for|de)\s|&\s)?)){{1,5}}{_FACILITY_WORD}(?:,?\s(?:in\s)?{_WORD}){{0,3}})(?!\w)"
 )
 _CARE = (
-    r"(?:seen|treated|admitted|readmitted|evaluated|diagnosed|followed|follow-up|visit|visits|visited|visiting"
+    r"(?:seen|Seen|seeing|Admitted|Discharged|Referred|Transferred|treated|admitted|readmitted|evaluated|diagnosed|followed|follow-up|visit|visits|visited|visiting"
     r"|appointment|appt|surgery|operated|operation"
     r"|discharged|transferred|referred|presents|presented|presenting|hospitali[sz]ed|performed|assessed"
     r"|reviewed|consult|consultation|checked in|check-up|checkup"
     r"|attends|attended|attending|attend|scheduled|born|delivered|managed|examined|biopsy|report|session|stay"
     r"|stayed|ED|ER|ICU|scan|procedure|care|treatment"
     r"|rehab|admission|observed|prescribed|dx|dx'd|tx'd|died|underwent|enrolled|works|worked|employed|currently"
-    r"|cancer|records|notes)"
+    r"|cancer|records|notes|known|booked|registered)"
 )
 _CARED_AT = re.compile(
     rf"\b{_CARE}\b(?:[^.\n;]|\.(?=\s?[a-z,])|(?<=Dr)\.|(?<=\s[A-Z])\.){{0,60}}?(?:\b(?:at|by)|@)\s(?:the\s|our\s|a\s)?({PLACE})"
@@ -54,7 +54,7 @@ _VISITED = re.compile(
     rf"\b(?:visited|visiting|attended|attends|attending|entered|left|via|joined)\s(?:the\s|our\s)?({PLACE})"
 )
 _HOME = re.compile(
-    rf"\b(?:[Ll]ives?|[Ll]iving|lived|resid(?:es|ing|ed)|[Rr]esident|moved(?:\shere|\sthere|\sback)?|relocated"
+    rf"\b(?:[Ll]ives?|[Ll]iving|lived|resid(?:es|ing|ed)|[Rr]esident|[Mm]oved(?:\shere|\sthere|\sback)?|relocated"
     rf"|grew up|raised|born|staying|home|address|[Hh]ometown|native)\s"
     rf"(?:is\s|in\s|at\s|of\s|from\s|to\s|near\s|on\s|alone\s"
     rf"|with\s\w+\s){{1,3}}(?:the\s)?((?:\d+[\w\-/]*\s)?{PLACE}(?:\s\d+\w?)?(?:,\s{PLACE})?)"
@@ -98,7 +98,7 @@ _PERSONAL_PLACE = re.compile(
     r"\d[\s\-]?(?:years?[\s\-]olds?|yo|y/o|yrs?)\b|\b(?:pt|pts|patient|my|our|I|Mr|Mrs|Ms|Dr"
     r"|MRN|DOB|male|female|man|woman|child|boy|girl"
     r"|admitted|discharged|hospitali[sz]ed|seen|referred|appointment|resident|residing)\b"
-    r"|(?<!or )(?<!/)\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]er|him)\b(?! or |/)"
+    r"|(?<!\bor )(?<!/)\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]er|him)\b(?! or |/)"
     r"|\b\d{1,2}/\d{1,2}/\d{2,4}\b|\b(?:19|20)\d\d-\d\d-\d\d\b|\b[A-Z][a-z]{2,8}\.?\s\d{1,2}(?:st|nd|rd"
     r"|th)?,?\s(?:19|20)\d\d\b"
 )

@@ -102,7 +102,7 @@ ORDINARY = _words(
     afib gerd bph ms als sle ra uti dvt pe tia cva ca pci cabg tha tka nsaid ssri acei arb bp hr iv im po prn bid
     tid english spanish french german greek latin italian dutch russian american internet web e-mail hello hi hey
     dear thanks thank regards sincerely ok yes no not also note re follow-up followup sir madam mom dad mommy daddy
-    god lord christmas easter thanksgiving new year"""
+    practitioner practitioners anesthetist midwife specialist rights health god lord christmas easter thanksgiving new year"""
 )
 
 INSTITUTION = _words(

@@ -20,8 +20,8 @@ import orjson
 
 from core.dataset.ingest.nested import opened
 from core.dataset.ingest.source import Limits, Row, SourceFile, Table, Upload, cells
-from core.dataset.pulse import Pulse
 from core.dataset.ingest.talks import talks
+from core.dataset.pulse import Pulse
 from core.errors import UploadError
 from core.progress import Progress, SilentProgress
 

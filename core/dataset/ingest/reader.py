@@ -190,7 +190,8 @@ def _is_json_lines(start: str, source: Source) -> bool:
 def _joined(tables: list[Table], limits: Limits, notes: list[str]) -> Upload:
     """Join tables to one; a column keeps its first spelling, so that Question and question are one column."""
     spelling: dict[str, str] = {}
-    tables = [talks(opened(table) if table.file.format in _NESTING else table) for table in tables]
+    tables = [opened(table) if table.file.format in _NESTING else table for table in tables]
+    tables = [table if table.file.format == "xml" else talks(table) for table in tables]
     if len(tables) > 1:
         tables = [Table(table.file, _respelled(table, spelling), table.columns) for table in tables]
     sample = _sample(tables, limits)

@@ -26,6 +26,15 @@ NAMES = [
     ("Hi Anthony, the results are back.", "Anthony"),
     ("a 60-year-old man, James Wilson, with tremor", "James Wilson"),
     ("a 50-year-old diabetic patient, Sarah White, who was discharged", "Sarah White"),
+    ("NPO for scope, next of kin Irina Petrova (see chart)", "Irina Petrova"),
+    ("Kowalski, Jan, m, 47, alcohol withdrawal", "Kowalski, Jan"),
+    ("Lab slip: NGUYEN THI LAN, F, hCG pos.", "NGUYEN THI LAN"),
+    ("Obstetric: Priya Raman G1P0, well", "Priya Raman"),
+    ("I take care of Lars, my uncle, who coughs.", "Lars"),
+    ("Patient Ahmed Hassan, room 3, wants halal food", "Ahmed Hassan"),
+    ("c/o Fiona MacLeod, Flat 3, Great Western Road", "Fiona MacLeod"),
+    ("cannot come today, kid sick. - Jo Whelan", "Jo Whelan"),
+    ("school refusal, mum Karen works nights", "Karen"),
 ]
 PLACES = [
     ("He was seen at Elm Clinic on Monday.", "Elm Clinic"),
@@ -37,6 +46,8 @@ PLACES = [
     ("John D., 40, from Milwaukee, has gout.", "Milwaukee"),
     ("Lives at Via Zannoni 49, Tiarno.", "Via Zannoni 49, Tiarno"),
     ("She was admitted to St. Mary's Hospital.", "St. Mary's Hospital"),
+    ("Transferred to Cedar Ridge Rehab for his hip.", "Cedar Ridge Rehab"),
+    ("She was booked at Queen's Maternity.", "Queen's Maternity"),
 ]
 NEITHER = [
     "A positive Chaddock reflex in a 40-year-old woman with Lou Gehrig's disease.",
@@ -51,6 +62,9 @@ NEITHER = [
     "The name comes from the Greek word for bone.",
     "He or she may see a doctor. Orthopedic surgeon: An expert in bones.",
     "Is Adderall safe for my daughter? She also takes Zoloft.",
+    "c/o Chest Pain radiating to the jaw. Dad has Parkinson and takes levodopa.",
+    "Patient Health Questionnaire 9 score of 14? Do you have information about Patient Rights?",
+    "Nurse Practitioner versus Physician Assistant: who can prescribe?",
     "",
 ]
 

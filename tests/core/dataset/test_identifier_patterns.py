@@ -27,6 +27,16 @@ FOUND = [
     ("date", "Evaluated on 08/22, no change.", "08/22"),
     ("date", "DOB: 19561224, male", "19561224"),
     ("date", "患者于2021年3月5日入院。", "2021年3月5日"),
+    # dates as notes and messages have them
+    ("date", "O: seen 14 Mar 24, stable.", "14 Mar 24"),
+    ("date", "Pacer checked 22APR2024.", "22APR2024"),
+    ("date", "Birthdate 1988-7-4, G2P1.", "1988-7-4"),
+    ("date", "Surgery was done on 5-12-22.", "5-12-22"),
+    ("date", "INR 3.4, recheck Fri 8th", "Fri 8th"),
+    ("date", "Admitted 7/1, d/c 7/4.", "7/4"),
+    ("date", "vue le 12 mars 2024 pour toux", "12 mars 2024"),
+    ("date", "Aufnahme 3. Juli 2023", "3. Juli 2023"),
+    ("date", "ingreso 4 de mayo de 2023", "4 de mayo de 2023"),
     # ages
     ("age_over_89", "She is a 94-year-old woman.", "94-year-old"),
     ("age_over_89", "A 101 y/o man with falls.", "101 y/o"),
@@ -37,6 +47,10 @@ FOUND = [
     ("phone", "My number is +44 20 7946 0958.", "+44 20 7946 0958"),
     ("phone", "tel 0490 75 40 81", "0490 75 40 81"),
     ("phone", "手机13812345678", "13812345678"),
+    ("phone", "family updated via 0412 556 781", "0412 556 781"),
+    ("phone", "Call wife Beth (08) 8555 0143 if he wanders.", "(08) 8555 0143"),
+    ("phone", "Can you text my husband Miguel at 5125550144?", "5125550144"),
+    ("phone", "Téléphone 01 55 50 01 92", "01 55 50 01 92"),
     ("fax", "Fax: 503-555-0100.", "503-555-0100"),
     ("fax", "Send it to 503-555-0100 (fax).", "503-555-0100"),
     # e-mail, web, ip
@@ -44,6 +58,7 @@ FOUND = [
     ("url", "See https://portal.example.org/patient/64575.", "https://portal.example.org/patient/64575"),
     ("url", "My website is http://www.smithfamily.example/", "http://www.smithfamily.example/"),
     ("url", "https://www.facebook.com/jane.doe.58", "https://www.facebook.com/jane.doe.58"),
+    ("url", "LinkedIn: linkedin.com/in/pavel-novak-4471", "linkedin.com/in/pavel-novak-4471"),
     ("ip", "Submitted from 10.174.37.236.", "10.174.37.236"),
     ("ip", "Host 2001:db8:85a3::8a2e:370:7334 was used.", "2001:db8:85a3::8a2e:370:7334"),
     # numbers
@@ -53,6 +68,13 @@ FOUND = [
     ("mrn", "MRN 123-45-6789", "123-45-6789"),
     ("mrn", "med rec #99887766", "99887766"),
     ("mrn", "patient ID 67890, seen today", "67890"),
+    ("mrn", "MRN ending 99213, nil by mouth", "99213"),
+    ("mrn", "UR 4401928, day 1", "4401928"),
+    ("mrn", "Patient number P/2019/0442", "P/2019/0442"),
+    ("mrn", "Patientennummer 4471029, Sturz", "4471029"),
+    ("ssn", "SSN last 4: 6789", "6789"),
+    ("ssn", "soc sec number 412 66 1234", "412 66 1234"),
+    ("health_plan", "Policy POL/8841/22", "POL/8841/22"),
     ("health_plan", "His insurance ID is ABC-987654.", "ABC-987654"),
     ("health_plan", "ins policy no. HS-987654", "HS-987654"),
     ("health_plan", "Member ID XQH723595087", "XQH723595087"),
@@ -62,6 +84,9 @@ FOUND = [
     ("licence", "Driver's license F7972469", "F7972469"),
     ("licence", "DEA number AB1234563", "AB1234563"),
     ("vehicle", "License plate 8CAY496", "8CAY496"),
+    ("licence", "Signed Dr Brennan, GMC 7012345", "7012345"),
+    ("vehicle", "car plate WOB-TL 418, GCS 15", "WOB-TL 418"),
+    ("vehicle", "truck reg BD51 SMR", "BD51 SMR"),
     ("vehicle", "VIN 1HGCM82633A004352", "1HGCM82633A004352"),
     ("vehicle", "the car was 1M8GDM9AXKP042788", "1M8GDM9AXKP042788"),
     ("device", "Pacemaker serial SN-36742073", "SN-36742073"),
@@ -69,6 +94,7 @@ FOUND = [
     ("other_id", "Ref. code: EM-2554", "EM-2554"),
     ("other_id", "NHS number 943 476 5919", "943 476 5919"),
     ("other_id", "passport no. X1234567", "X1234567"),
+    ("other_id", "Aadhaar 4821 9902 1176", "4821 9902 1176"),
 ]
 
 NOTHING = [
@@ -86,6 +112,9 @@ NOTHING = [
     "Pain is 7/10, ratio 3:1:2, GCS 15/15, on 5/10 strength.",
     "Give 81-325 mg every 4-6 hours for 7-10 days.",
     "May 10 mg be enough? March 5 patients were enrolled, on June 5 patients returned.",
+    "The 2nd to 5th percentile; Mon-Thu dialysis with 2 h sessions; SPF 30 in the sun.",
+    "Ur results r in. Does DNI 2019 mean no tube? In mars 2024 grams were sold. Mix 01:02:04.",
+    "Give 5 Mar 20 mg bottles? Levothyroxine 0.075 mg, 01 02 03 04 05 06 07 in a row.",
     # ages of groups and young people
     "People over 90 and those aged 95 and older fall more often.",
     "A 65-year-old man weighs 95 kg with a heart rate of 110.",
