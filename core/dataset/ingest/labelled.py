@@ -42,7 +42,8 @@ def is_labelled(start: str) -> bool:
 def has_headings(start: str) -> bool:
     """Whether lines that ask stand above texts that do not, as in a list of frequent questions.
 
-    Each of them begins a paragraph, and more than one in ten without an answer makes it another kind of text.
+    Each of them begins a paragraph, or lines that ask and lines that do not take turns from the first to the last; and more
+    than one in ten without an answer makes it another kind of text.
     """
     lines = ["", *start.split("\n")]
     places = [place for place, line in enumerate(lines) if _HEADING.match(line)]
@@ -50,9 +51,11 @@ def has_headings(start: str) -> bool:
     # the same words before a colon again and again are a speaker's name
     if len(places) < _LEAST_HEADINGS or any(map(_QUESTION.match, lines)) or max(speakers.values(), default=0) > 2:
         return False
-    apart = sum(not lines[place - 1].strip() for place in places)
+    apart = all(not lines[place - 1].strip() for place in places)
+    asks = [_HEADING.match(line) is not None for line in lines if line.strip()]
+    in_turns = all(one != other for one, other in pairwise(asks[: len(asks) // 2 * 2]))
     told = [any(line.strip() for line in lines[one + 1 : other]) for one, other in pairwise(places)]
-    return apart == len(places) and sum(told) >= 0.9 * len(told)
+    return (apart or in_turns) and sum(told) >= 0.9 * len(told)
 
 
 def headed_table(source: Source, scan: Scan, limits: Limits) -> Table:

@@ -16,7 +16,7 @@ ANSWER = (
     "a|r|answer|assistant|ai|bot|doctor|physician|chatbot|response|antwort|arzt|ärztin|respuesta|médico|réponse|reponse"
     "|médecin|resposta|risposta|medico|antwoord|odpowiedź|cevap|ответ|врач|उत्तर|जवाब|إجابة|جواب|الجواب|答|答案|回答|医生|医師|助手|답변"
 )
-# What may stand before the word: a heading's sign, a list's number, stars of bold type.
-BEFORE = r"[ \t#*>]*(?:\d+[.)][ \t]*)?[*]*"
+# What may stand before the word: the sign of a heading or a list, a list's number, stars of bold type.
+BEFORE = r"[ \t#*>\-]*(?:\d+[.)][ \t]*)?[*]*"
 # What ends it: a colon, with or without a number before it; after a number a full stop or a bracket does as well.
 AFTER = r"(?:[ \t\u00a0\u202f]*\d*[ \t\u00a0\u202f*]*[:：]|[ \t]?\d+[.)](?=\s))"

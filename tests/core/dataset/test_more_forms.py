@@ -301,6 +301,8 @@ FORMS = [
     Form("headings.md", text_of("## {q}\n\n{a}", before="# FAQ of a clinic\n\n"), *PAIRED, first=FIRST),
     Form("bold.md", text_of("{n}. **{q}**\n   {a}"), *PAIRED, first=FIRST),
     Form("plain.txt", text_of("{q}\n{a}", before="Frequent questions\n\n"), *PAIRED, first=FIRST),
+    Form("turn_by_turn.txt", text_of("{q}\n{a}", between="\n"), *PAIRED, first=FIRST),
+    Form("list.yaml", text_of("- question: {q}\n  answer: {a}", between="\n"), *MARKED, first=FIRST),
     Form(
         "exam.txt",
         text_of("{n}. {q}\nA) Iron\nB) Zinc\nAnswer: B"),
