@@ -7,6 +7,7 @@ It does not know: what a column means.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from core.dataset.ingest.encoding import Scan
@@ -76,8 +77,8 @@ def arrow_table(source: Source, scan: Scan, limits: Limits) -> Table:
         UploadError: if it is damaged, empty, or unpacks beyond the limit.
     """
     rows, unpacked, names = 0, 0, tuple[str, ...]()
-    for batch in _arrow_batches(source):
-        names = tuple(name for name in batch.schema.names if name != _PANDAS_INDEX)
+    for batch, found in _arrow_batches(source):
+        names = tuple(name for name in found if name != _PANDAS_INDEX)
         rows += batch.num_rows
         unpacked += batch.get_total_buffer_size()
         if unpacked > limits.total_bytes:
@@ -92,38 +93,45 @@ def arrow_table(source: Source, scan: Scan, limits: Limits) -> Table:
 
 def _arrow_rows(source: Source, names: tuple[str, ...]) -> Iterator[Row]:
     position = 0
-    for batch in _arrow_batches(source):
+    for batch, _ in _arrow_batches(source):
         for start in range(0, batch.num_rows, _BATCH):
-            for value in batch.slice(start, _BATCH).to_pylist():
+            with _arrow_damage(source.name):
+                values = batch.slice(start, _BATCH).to_pylist()
+            for value in values:
                 position += 1
                 yield Row(cells({name: _plain(value[name]) for name in names}), source.name, position)
 
 
-def _arrow_batches(source: Source) -> Iterator[Any]:
-    """Give checked batches: offsets of a damaged file that point anywhere would take the process down."""
+def _arrow_batches(source: Source) -> Iterator[tuple[Any, list[str]]]:
+    """Give checked batches with their names: offsets of a damaged file that point anywhere would take the process down."""
     from pyarrow import ipc  # noqa: PLC0415
 
     with source.open_seekable() as stream:
+        with _arrow_damage(source.name):
+            whole = stream.read(6) == b"ARROW1"
+            stream.seek(0)
+            reader: Any = ipc.open_file(stream) if whole else ipc.open_stream(stream)
+            names = list(reader.schema.names)
         number = 0
-        reader: Any = None
         while True:
-            try:
-                if reader is None:
-                    whole = stream.read(6) == b"ARROW1"
-                    stream.seek(0)
-                    reader = ipc.open_file(stream) if whole else ipc.open_stream(stream)
+            with _arrow_damage(source.name):
                 if whole and number == reader.num_record_batches:
                     return
-                batch = reader.get_batch(number) if whole else reader.read_next_batch()
+                batch = reader.get_batch(number) if whole else next(reader, None)
+                if batch is None:
+                    return
                 batch.validate(full=True)
-            except StopIteration:
-                return
-            except Exception as error:
-                raise UploadError(
-                    f"{source.name} is a damaged Arrow file.", "Write it again, or export it as JSON Lines."
-                ) from error
             number += 1
-            yield batch
+            yield batch, names
+
+
+@contextmanager
+def _arrow_damage(name: str) -> Iterator[None]:
+    """Tell pyarrow's own errors, OSError, and whatever a broken offset leads to, as an UploadError."""
+    try:
+        yield
+    except Exception as error:
+        raise UploadError(f"{name} is a damaged Arrow file.", "Write it again, or export it as JSON Lines.") from error
 
 
 def _plain(value: Any) -> Any:

@@ -150,9 +150,13 @@ def _small_files(folder: Path) -> list[Path]:
         sheet.append([pair["question"], pair["answer"]])
     book.save(folder / "pairs.xlsx")
     pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
+    from pyarrow import feather, parquet
 
-    parquet.write_table(pyarrow.Table.from_pylist(PAIRS), folder / "pairs.parquet")
+    table = pyarrow.Table.from_pylist(PAIRS)
+    parquet.write_table(table, folder / "pairs.parquet")
+    feather.write_feather(table, folder / "pairs.feather")
+    with pyarrow.ipc.new_stream(str(folder / "pairs.arrow"), table.schema) as writer:
+        writer.write_table(table)
     return sorted(folder.iterdir())
 
 
