@@ -12,7 +12,7 @@ It does not know: conversations, sampling, where the base came from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,25 +48,25 @@ class HookedAdapter:
 
     Args:
         base: The base model.
-        layers: (base layer, A, B · scale) of each adapted layer; A is (rank, in), B is (out, rank).
+        layers: (base layer, A, B · scale) of each adapted layer, by its name; A is (rank, in), B is (out, rank).
     """
 
-    def __init__(self, base: Any, layers: Sequence[tuple[Any, Any, Any]]) -> None:
+    def __init__(self, base: Any, layers: Mapping[str, tuple[Any, Any, Any]]) -> None:
         self.model = base
-        # LLM.int8 looks for outliers over the whole batch, so there a row's numbers depend on its neighbours.
-        self.mixes = not getattr(base, "is_loaded_in_8bit", False)
-        self._rows: slice | None = None
-        self._hooks = [layer.register_forward_hook(self._hook(a, b)) for layer, a, b in layers]
+        # LLM.int8 looks for outliers over the whole batch, so there a row's numbers depend on its neighbours. Experts are
+        # given tokens of all rows in one heap, so there nobody can say which are the tuned ones.
+        self.mixes = not getattr(base, "is_loaded_in_8bit", False) and not any("expert" in name for name in layers)
+        self._panes: Sequence[Pane] = ()
+        self._hooks = [layer.register_forward_hook(self._hook(a, b)) for layer, a, b in layers.values()]
 
     @contextmanager
     def applied(self, panes: Sequence[Pane]) -> Iterator[None]:
         """See Adapter; tuned rows must lie next to each other."""
-        tuned = [row for row, pane in enumerate(panes) if pane == "tuned"]
-        self._rows = slice(tuned[0], tuned[-1] + 1) if tuned else None
+        self._panes = tuple(panes)
         try:
             yield
         finally:
-            self._rows = None
+            self._panes = ()
 
     def detach(self) -> Any:
         """See Adapter."""
@@ -78,11 +78,18 @@ class HookedAdapter:
         from torch.nn.functional import linear  # noqa: PLC0415
 
         def add(layer: Any, inputs: tuple[Any, ...], output: Any) -> None:
-            if self._rows is not None:
-                part = output[self._rows]
-                part += linear(linear(inputs[0][self._rows].to(a.dtype), a), b).to(part.dtype)
+            if "tuned" in self._panes:
+                part = self._tuned_part(output)
+                part += linear(linear(self._tuned_part(inputs[0]).to(a.dtype), a), b).to(part.dtype)
 
         return add
+
+    def _tuned_part(self, values: Any) -> Any:
+        """The tuned rows of a layer's input or output, (rows, tokens, width) or, as some layers get it, (rows · tokens, width)."""
+        if "base" not in self._panes:
+            return values
+        rows = values.unflatten(0, (len(self._panes), -1)) if values.dim() == 2 else values
+        return rows[self._panes.index("tuned") : len(self._panes) - self._panes[::-1].index("tuned")]
 
 
 class PeftAdapter:
@@ -149,13 +156,13 @@ def _refuse_nonsense(model: Any) -> None:
         )
 
 
-def _plain_layers(model: Any, dtype: Any) -> list[tuple[Any, Any, Any]]:
-    """Weights of every adapted layer in the base's number format; none if any layer is more than plain LoRA."""
+def _plain_layers(model: Any, dtype: Any) -> dict[str, tuple[Any, Any, Any]]:
+    """Weights of every adapted layer in the base's number format, by name; none if any layer is more than plain LoRA."""
     from peft.tuners.lora import Linear, LoraLayer  # noqa: PLC0415
 
-    layers = []
-    adapted: list[Any] = [module for module in model.modules() if isinstance(module, LoraLayer)]
-    for module in adapted:
+    layers = {}
+    adapted: dict[str, Any] = {name: module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
+    for name, module in adapted.items():
         plain = isinstance(module, Linear) or type(module).__name__ in ("Linear4bit", "Linear8bitLt")
         if (
             not plain
@@ -163,7 +170,7 @@ def _plain_layers(model: Any, dtype: Any) -> list[tuple[Any, Any, Any]]:
             or module.lora_bias.get(NAME)
             or getattr(module, "fan_in_fan_out", False)
         ):
-            return []
+            return {}
         a, b = module.lora_A[NAME].weight, module.lora_B[NAME].weight
-        layers.append((module.get_base_layer(), a.detach().to(dtype), (b.detach() * module.scaling[NAME]).to(dtype)))
+        layers[name] = (module.get_base_layer(), a.detach().to(dtype), (b.detach() * module.scaling[NAME]).to(dtype))
     return layers
