@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from core.errors import ModelError, ResourceError
-from core.inference.chat import left_padded, sampling
+from core.inference.chat import Writing, left_padded, sampling, thinking_lead
 from core.inference.loader import Loaded
 from core.inference.messages import ChatOptions, ChatRequest, Pane
+from core.inference.thinking import split_thinking
 from core.model.device import GIB
 from core.model.encode import Encoded
 from core.model.memory import logits_slice_tokens
@@ -44,7 +45,8 @@ class Answer:
     """What a model said.
 
     Args:
-        text: The answer, without special tokens and outer white space.
+        text: The answer, without special tokens, outer white space, and what a thinking model thought before it; empty if
+            it was still thinking at the limit.
         tokens: How many tokens were generated, the end token included.
         finish: ``stop`` (the model ended it), ``length`` (cut at the limit) or ``too long`` (the prompt fills the
             model's context, so nothing was asked).
@@ -123,14 +125,15 @@ class Batch:
         def cost(index: int) -> int:
             return len(self._groups[0]) * (len(ids[index]) + options.max_new_tokens)
 
-        def work(part: Sequence[int]) -> list[list[Answer]] | None:
+        def work(part: Sequence[int]) -> list[list[list[int]]] | None:
             return self._answer([ids[index] for index in part], options, options.seed + part[0], should_stop)
 
         for part, made in budget.spend(sorted(fitting, key=lambda index: -len(ids[index])), cost, work):
             if made is None:
                 return
             for index, base, tuned in zip(part, *made, strict=True):
-                yield index, base, tuned
+                lead = thinking_lead(self.loaded.template, prompts[index], thinking=options.thinking)
+                yield index, self._read(base, lead), self._read(tuned, lead)
 
     def losses(
         self, rows: Sequence[Encoded], should_stop: ShouldStop = lambda: False
@@ -181,9 +184,9 @@ class Batch:
 
     def _answer(
         self, prompts: Sequence[list[int]], options: ChatOptions, seed: int, should_stop: ShouldStop
-    ) -> list[list[Answer]] | None:
-        """Answers of the base and of the tuned model, one a prompt each; None if stopped meanwhile."""
-        made: list[list[Answer]] = []
+    ) -> list[list[list[int]]] | None:
+        """Tokens of the base's and of the tuned model's answers, one a prompt each; None if stopped meanwhile."""
+        made: list[list[list[int]]] = []
         for group in self._groups:
             answers = self._generate(
                 [*prompts] * len(group), self._panes(group, len(prompts)), options, seed, should_stop
@@ -200,7 +203,7 @@ class Batch:
         options: ChatOptions,
         seed: int,
         should_stop: ShouldStop,
-    ) -> list[Answer] | None:
+    ) -> list[list[int]] | None:
         import torch  # noqa: PLC0415
         from transformers import StoppingCriteriaList, set_seed  # noqa: PLC0415
 
@@ -225,14 +228,25 @@ class Batch:
                 stopping_criteria=StoppingCriteriaList([criterion]),
                 **sampling(options),
             )
-        return None if halted else [self._read(row) for row in made[:, ids.shape[1] :].tolist()]
+        if halted:
+            return None
+        new: list[list[int]] = made[:, ids.shape[1] :].tolist()
+        return new
 
-    def _read(self, new: list[int]) -> Answer:
-        """Cut an answer at its end; what follows there fills the row up to the longest of the batch."""
+    def _read(self, new: list[int], lead: str) -> Answer:
+        """Cut an answer at its end; what follows there fills the row up to the longest of the batch.
+
+        Args:
+            new: The tokens.
+            lead: What the prompt has already begun of it; see thinking_lead.
+        """
         end = next((place for place, token in enumerate(new) if token in self.loaded.stop_ids), None)
         kept = new if end is None else new[: end + 1]
-        text = self.loaded.template.tokenizer.decode(kept, skip_special_tokens=True).strip()
-        return Answer(text, len(kept), "length" if end is None else "stop")
+        template = self.loaded.template
+        text = lead + Writing.of(self.loaded).text(kept)
+        # a rater would know a model by its thoughts, and a score would count their words
+        said = split_thinking(text).answer if template.habits.thinks else text.strip()
+        return Answer(said, len(kept), "length" if end is None else "stop")
 
     def _loss(self, rows: Sequence[Row]) -> list[list[float]]:
         """Summed losses of the base and of the tuned model, one a row each."""

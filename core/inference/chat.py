@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -21,7 +21,8 @@ from core.errors import ModelError, ResourceError
 from core.inference.loader import Loaded
 from core.inference.messages import ChatOptions, ChatPiece, ChatRequest, Finish, Pane
 from core.inference.thinking import CLOSE, OPEN
-from core.model.template import OPEN_AT_END
+from core.model.template import OPEN_AT_END, Template
+from core.records import Message
 
 Emit = Callable[[ChatPiece], None]
 
@@ -66,12 +67,8 @@ class ChatModel:
                 f"The conversation has {len(ids):,} tokens; {template.name} reads at most {context:,}.",
                 f"Start a new conversation, or shorten the question by {len(ids) - context + 1:,} tokens or more.",
             )
-        # A prompt that ends inside a thinking block: the answer begins there, and says so to whoever shows it.
-        opened = thinking and OPEN_AT_END.search(template.prompt_text(turns, thinking=True)) is not None
-        writing = Writing(
-            template.tokenizer, self.loaded.stop_ids, f"{OPEN}\n" if opened else "", template.habits.thinks
-        )
-        return _Row(pane, ids, writing, emit)
+        lead = thinking_lead(template, turns, thinking=thinking)
+        return _Row(pane, ids, replace(Writing.of(self.loaded), lead=lead), emit)
 
     def _generate(self, rows: Sequence[_Row], options: ChatOptions, should_stop: Callable[[], bool]) -> None:
         import torch  # noqa: PLC0415
@@ -100,6 +97,12 @@ class ChatModel:
         if self.loaded.adapter is None:
             return nullcontext()
         return self.loaded.adapter.applied([row.pane for row in rows])
+
+
+def thinking_lead(template: Template, turns: Sequence[Message], *, thinking: bool) -> str:
+    """What stands before an answer's first token: a prompt may end inside a thinking block, and then the answer begins there."""
+    opened = thinking and OPEN_AT_END.search(template.prompt_text(turns, thinking=True)) is not None
+    return f"{OPEN}\n" if opened else ""
 
 
 def left_padded(prompts: Sequence[Sequence[int]], pad_id: int) -> tuple[Any, Any]:
@@ -151,6 +154,24 @@ class Writing:
     stop_ids: tuple[int, ...]
     lead: str
     thinks: bool
+
+    @classmethod
+    def of(cls, loaded: Loaded) -> Writing:
+        """How a loaded model writes, where nothing stands before the first token."""
+        return cls(loaded.template.tokenizer, loaded.stop_ids, "", loaded.template.habits.thinks)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, without special ones but with thinking tags."""
+        tags = self.special_tags()
+        parts: list[str] = []
+        run: list[int] = []
+        for token in tokens:
+            if token in tags:
+                parts += [self.tokenizer.decode(run, skip_special_tokens=True), tags[token]]
+                run = []
+            else:
+                run.append(token)
+        return "".join((*parts, self.tokenizer.decode(run, skip_special_tokens=True)))
 
     def special_tags(self) -> dict[int, str]:
         """The thinking tags that the tokenizer counts among its special tokens, by id: decoding would leave them out."""

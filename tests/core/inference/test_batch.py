@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from core.inference.batch import Answer, Batch
 from core.inference.loader import Loaded, load
 from core.inference.messages import ChatOptions, ChatTarget
 from core.model.encode import IGNORED, Encoded, encode
+from core.model.template import Template
 from core.progress import SilentProgress
 from core.records import Message, Record
 from tests.core.inference.tiny_model import CONTEXT, save_adapter, save_base
@@ -212,3 +215,34 @@ def test_what_cannot_be_asked_is_refused(loaded: Loaded, base: Path) -> None:
         list(Batch(loaded).answers([(Message("user", " "),)], GREEDY))
     with pytest.raises(ModelError, match="no tuned model"):
         Batch(replace(loaded, adapter=None))
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_what_a_model_thinks_is_no_part_of_its_answer(
+    loaded: Loaded, base: Path, tmp_path: Path, special: bool
+) -> None:
+    """Else a blind rater would know a model by it, and scores would count its words."""
+    thinker = shutil.copytree(base, tmp_path / "thinker")
+    config = json.loads((thinker / "tokenizer_config.json").read_text())
+    begin = "<|im_start|>assistant\n"
+    config["chat_template"] = config["chat_template"].replace(begin, begin + "<think>\n")
+    (thinker / "tokenizer_config.json").write_text(json.dumps(config))
+    tokens = json.loads((thinker / "tokenizer.json").read_text())
+    for token in tokens["added_tokens"]:
+        token["special"] &= special or "think" not in token["content"]
+    (thinker / "tokenizer.json").write_text(json.dumps(tokens))
+    template = Template.from_folder(thinker)
+    assert template.habits.thinks
+    batch = Batch(replace(loaded, template=template))
+    prompt = (Message("user", "Low iron?"),)
+    cases = {
+        False: {"<think>\nOx liver.</think>\n\nEat lentils.": "Eat lentils.", "Eat lentils.": "Eat lentils."},
+        True: {"Ox liver.</think>\n\nEat lentils.": "Eat lentils.", "Ox liv": ""},
+    }
+    for thinking, said in cases.items():
+        for text, answer in said.items():
+            ids = template.tokenizer.encode(text, add_special_tokens=False).ids
+            batch._answer = lambda *_, ids=ids, **__: [[ids], [ids]]  # type: ignore[method-assign, misc]
+            options = replace(GREEDY, thinking=thinking)
+            [(_, one, other)] = batch.answers([prompt], options)
+            assert (one.text, other.text, one.tokens) == (answer, answer, len(ids))
