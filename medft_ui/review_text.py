@@ -125,6 +125,7 @@ class Results:
     AGREEMENT_TITLE = "Agreement between raters"
     AGREEMENT = ("Question", "Raters", "Units", "Same answer", "Kappa")
     KAPPA = "{kind} {value:.2f} ({low:.2f} to {high:.2f})"
+    BARE_KAPPA = "{kind} {value:.2f} (answers too much alike for an interval)"
     NO_KAPPA = "too few, or all the same"
     ADJUDICATE_TITLE = "Items that somebody senior should look at"
     ADJUDICATE = ("No.", "Question", "Base", "Tuned", "Why", "Notes")

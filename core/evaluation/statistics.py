@@ -124,7 +124,10 @@ def compare_paired(
     gained, lost = (fell, rose) if lower_is_better else (rose, fell)
     differences = [after - before for before, after in zip(base, tuned, strict=True)]
     p_value = mcnemar_p(gained, lost) if binary else _wilcoxon_p(differences)
-    difference = bootstrap_mean(differences, seed=seed, weights=weights)
+    if binary and weights is None and len(set(differences)) == 1:
+        difference = _alike(differences)
+    else:
+        difference = bootstrap_mean(differences, seed=seed, weights=weights)
     return Comparison(
         items=len(base),
         base=_mean(base, binary, seed, weights),
@@ -144,10 +147,25 @@ def _mean(scores: Sequence[float], binary: bool, seed: int, weights: Sequence[fl
     return bootstrap_mean(scores, seed=seed, weights=weights)
 
 
+def _alike(differences: Sequence[float]) -> Interval:
+    """Difference of shares where all pairs differ alike, with Tango's score interval (Tango 1998, section 3).
+
+    Resampling such pairs gives the same difference each time, as if no further item could ever differ. Solved for the
+    difference, Tango's equation gives -z²/(n + z²) to z²/(n + z²) where no pair differs, and (n - z²)/(n + z²) to 1 where
+    all do; z²/(n + z²) is also the end of Wilson's interval of 0 of n.
+    """
+    value = float(differences[0])
+    reach = wilson(0, len(differences)).high
+    if value == 0:
+        return Interval(0.0, -reach, reach)
+    return Interval(value, min(value, value * (1 - 2 * reach)), max(value, value * (1 - 2 * reach)))
+
+
 def _verdict(items: int, difference: Interval, p_value: float, lower_is_better: bool) -> Verdict:
     if items < FEWEST_ITEMS:
         return "too few items"
-    if p_value >= 0.05 or difference.low <= 0 <= difference.high:
+    # said so that what is not a number shows nothing
+    if not (p_value < 0.05 and (difference.low > 0 or difference.high < 0)):
         return "no measurable difference"
     return "better" if (difference.value < 0) == lower_is_better else "worse"
 
@@ -196,12 +214,15 @@ def _wilcoxon_p(differences: Sequence[float]) -> float:
 def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Interval:
     """Agreement of two raters beyond chance with its asymptotic interval (Cohen 1960; Fleiss, Cohen & Everitt 1969), by statsmodels.
 
-    Where both gave one single category throughout, chance agreement is 1 and kappa is undefined: NaN is returned.
+    Where both gave one single category throughout, chance agreement is 1 and kappa is undefined: NaN is returned. Where they
+    agree throughout, or one of them gave a single category, the asymptotic error is 0, which says nothing of how sure kappa
+    is: the ends are NaN then. An end beyond -1 or 1 is set to it.
 
     Args:
         first: One category an item.
         second: The other rater's, same items.
     """
+    import numpy as np  # noqa: PLC0415
     from statsmodels.stats.inter_rater import cohens_kappa  # noqa: PLC0415
 
     labels = sorted(set(first) | set(second), key=str)
@@ -210,12 +231,22 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> Interv
     table = [[0] * len(labels) for _ in labels]
     for one, other in zip(first, second, strict=True):
         table[labels.index(one)][labels.index(other)] += 1
-    result = cohens_kappa(table)
-    return Interval(float(result.kappa), float(result.kappa_low), float(result.kappa_upp))
+    with np.errstate(invalid="ignore", divide="ignore"):  # of a test that nobody asks for, where the error is 0
+        result = cohens_kappa(table)
+    return _known(float(result.kappa), float(result.kappa_low), float(result.kappa_upp))
+
+
+def _known(kappa: float, low: float, high: float) -> Interval:
+    """A kappa with its interval within -1 and 1; without ends where they would claim that it is known exactly."""
+    if not high - low > 1e-6:
+        return Interval(kappa, float("nan"), float("nan"))
+    return Interval(kappa, max(low, -1.0), min(high, 1.0))
 
 
 def fleiss_kappa(ratings: Sequence[Sequence[Hashable]], *, seed: int = 42) -> Interval:
     """Agreement of several raters beyond chance (Fleiss 1971), by statsmodels; bootstrap interval over items.
+
+    Where every resample gives the same kappa, as where all raters agree throughout, the ends are NaN.
 
     Args:
         ratings: shape (items, raters): each item rated by the same number of raters, two or more.
@@ -235,7 +266,7 @@ def fleiss_kappa(ratings: Sequence[Sequence[Hashable]], *, seed: int = 42) -> In
         if (table.sum(axis=0) > 0).sum() > 1:  # a resample with one category only has no kappa
             resampled.append(float(kappa(table)))
     low, high = np.quantile(resampled, [0.025, 0.975])
-    return Interval(float(kappa(counts)), float(low), float(high))
+    return _known(float(kappa(counts)), float(low), float(high))
 
 
 def raw_agreement(ratings: Sequence[Sequence[Hashable]]) -> float:

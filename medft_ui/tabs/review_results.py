@@ -204,6 +204,8 @@ def _kappa(found: Agreement) -> str:
     kappa = found.kappa
     if kappa is None or math.isnan(kappa.value):
         return Results.NO_KAPPA
+    if math.isnan(kappa.low):
+        return Results.BARE_KAPPA.format(kind=found.kind, value=kappa.value)
     return Results.KAPPA.format(kind=found.kind, value=kappa.value, low=kappa.low, high=kappa.high)
 
 

@@ -136,6 +136,8 @@ def agreement_words(agreement: Agreement) -> str:
     if agreement.kappa is None or math.isnan(agreement.kappa.value):
         return f"{words}; no kappa (too few, or all answers the same)"
     kappa = agreement.kappa
+    if math.isnan(kappa.low):
+        return f"{words}; {agreement.kind} {kappa.value:.2f} (no interval: the answers are too much alike for one)"
     return f"{words}; {agreement.kind} {kappa.value:.2f} (95 % interval {kappa.low:.2f} to {kappa.high:.2f})"
 
 

@@ -56,6 +56,36 @@ def test_noise_is_called_no_measurable_difference() -> None:
     assert compare_paired(base, tuned).verdict == "no measurable difference"
 
 
+def tango_score(difference: float, gained: int, lost: int, items: int) -> float:
+    """Tango's statistic (1998, equations 5 and 6) of a difference of paired shares."""
+    root = -gained - lost + (2 * items - gained + lost) * difference
+    constant = -lost * difference * (1 - difference)
+    lost_share = (math.sqrt(root**2 - 8 * items * constant) - root) / (4 * items)
+    spread = items * (2 * lost_share + difference * (1 - difference))
+    return (gained - lost - items * difference) / math.sqrt(spread)
+
+
+@pytest.mark.parametrize("items", [10, 50, 500])
+def test_where_no_pair_differs_a_difference_is_still_possible(items: int) -> None:
+    found = compare_paired([1] * items, [1] * items)
+    assert (found.verdict, found.p_value, found.difference.value) == ("no measurable difference", 1.0, 0.0)
+    assert abs(tango_score(found.difference.high, 0, 0, items)) == pytest.approx(1.959964, abs=1e-4)
+    assert found.difference.low == -found.difference.high
+
+
+def test_where_all_pairs_differ_alike_the_difference_may_be_smaller() -> None:
+    found = compare_paired([0] * 12, [1] * 12)
+    assert (found.verdict, found.difference.value, found.difference.high) == ("better", 1.0, 1.0)
+    assert tango_score(found.difference.low, 12, 0, 12) == pytest.approx(1.959964, abs=1e-4)
+    mirrored = compare_paired([1] * 12, [0] * 12)
+    assert (mirrored.difference.low, mirrored.difference.high) == (-1.0, -found.difference.low)
+
+
+@pytest.mark.filterwarnings("ignore::scipy.stats.DegenerateDataWarning")
+def test_what_is_not_a_number_gets_no_verdict() -> None:
+    assert compare_paired([0.5] * 12, [math.nan] * 12).verdict == "no measurable difference"
+
+
 def test_few_items_get_no_verdict() -> None:
     assert compare_paired([0.0] * 5, [1.0] * 5).verdict == "too few items"
 
@@ -85,6 +115,23 @@ def test_cohen_kappa_of_a_known_table() -> None:
     assert kappa.value == pytest.approx(0.4)
     assert kappa.low < 0.4 < kappa.high
     assert math.isnan(cohen_kappa(["yes"] * 5, ["yes"] * 5).value)
+
+
+@pytest.mark.parametrize("second", [["yes", "no", "yes", "no", "yes"], ["yes"] * 5])
+def test_kappa_is_never_said_to_be_known_exactly(second: list[str]) -> None:
+    """The asymptotic error of perfect agreement is 0, also of five items; so there is no interval to show."""
+    kappa = cohen_kappa(["yes", "no", "yes", "no", "yes"], second)
+    assert kappa.value in (0.0, 1.0)
+    assert math.isnan(kappa.low) and math.isnan(kappa.high)
+    several = fleiss_kappa([["yes", "yes", "yes"], ["no", "no", "no"]] * 4)
+    assert several.value == 1.0 and math.isnan(several.low)
+
+
+def test_the_ends_of_kappa_stay_within_its_range() -> None:
+    # 11 of 12 alike: 1.96 standard errors above 0.83 lie beyond 1
+    kappa = cohen_kappa([0, 1] * 6, [0, 1] * 5 + [0, 0])
+    assert 0.8 < kappa.value < kappa.high == 1.0
+    assert kappa.low < kappa.value
 
 
 def test_fleiss_kappa_of_the_paper_table() -> None:
