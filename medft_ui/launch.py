@@ -121,6 +121,7 @@ def options(settings: Settings) -> dict[str, Any]:
 
     from medft_ui.assets import Assets  # noqa: PLC0415
     from medft_ui.charts import plotly_script  # noqa: PLC0415
+    from medft_ui.guard import Guard  # noqa: PLC0415
     from medft_ui.theme import stylesheet, theme  # noqa: PLC0415
 
     # relative, so that it also works behind a proxy that serves the app under a path (Colab, a Space)
@@ -149,7 +150,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "pwa": False,
         "footer_links": [],
         "quiet": True,
-        "app_kwargs": {"middleware": [Middleware(Assets, folder=Path(BUILD_PATH_LIB))]},
+        "app_kwargs": {"middleware": [Middleware(Guard), Middleware(Assets, folder=Path(BUILD_PATH_LIB))]},
         "theme": theme(),
         "css": stylesheet(),
         "head": head,

@@ -220,3 +220,17 @@ def test_it_looks_right_and_axe_finds_nothing_serious(
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     picture(page, f"chat-{width}{'-dark' if dark else ''}")
+
+
+def test_an_answer_fetches_nothing_from_elsewhere(trained: FakeStudio, open_page: Callable[..., Page]) -> None:
+    """Markdown may hold a picture of any address; its loading would carry what was said out of the house."""
+    page = opened(open_page())
+    reached: list[str] = []
+    page.on("requestfinished", lambda request: reached.append(request.url))
+    page.context.route("**://elsewhere.example/**", lambda route: route.fulfill(body="seen"))
+    trained.chats.script.thinking = '<video src="https://elsewhere.example/thought.mp4"></video>'
+    type_question(page, 'See ![it](https://elsewhere.example/a.png) <img src="https://elsewhere.example/b.png"> there.')
+    expect(page.get_by_text(TUNED)).to_be_visible()
+    expect(page.locator('.window img[src*="elsewhere.example"]').first).to_be_attached()
+    page.wait_for_timeout(1_000)
+    assert [url for url in reached if "elsewhere.example" in url] == []
