@@ -37,7 +37,7 @@ from core.evaluation.feedback import FeedbackStore
 from core.evaluation.of_run import can_go_on
 from core.evaluation.review.desk import ReviewDesk
 from core.evaluation.scorecard_page import scorecard_files
-from core.export.adapter import export_adapter, write_adapter_folder
+from core.export.adapter import export_adapter, file_hashes, write_adapter_folder
 from core.export.audit import audit_of
 from core.export.card import card_text
 from core.export.hub import push
@@ -351,8 +351,11 @@ class Studio:
     def merged_zip(self, run_id: str, folder: Path) -> Path:
         """Write the merged model, with audit and scorecard, as a zip into a folder and return its path."""
         audit, extra = self._audit(run_id)
+        run = self.evaluations.run(run_id)
+        model = self.merges.folder(run)
+        audit |= {"files_sha256": file_hashes(model)} if model else {}
         body = json.dumps(audit, indent=2, ensure_ascii=False) + "\n"
-        return self.merges.zip(self.evaluations.run(run_id), folder, {**extra, "audit.json": body})
+        return self.merges.zip(run, folder, {**extra, "audit.json": body})
 
     def _audit(self, run_id: str) -> tuple[dict[str, Any], dict[str, str]]:
         """The audit of a run, and the files of its scorecard by name."""

@@ -10,7 +10,6 @@ A test brings any object with the two methods of Answerer. It does not know: wha
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +18,7 @@ from core.errors import ModelError
 from core.inference.messages import ChatOptions, ChatTarget
 from core.inference.target import check_adapter, target_of
 from core.model.device import find_device
-from core.model.folder import sha256_of
+from core.model.folder import sha256_of, weights_sha256
 from core.progress import Progress
 from core.records import Message
 from core.training.checkpoints import FOLDER, last_whole_checkpoint
@@ -159,12 +158,3 @@ def adapter_folder(run_dir: Path, adapter: str) -> Path:
     if folder is None or not folder.is_dir():
         raise ModelError(f"The run has no checkpoint {adapter!r}.", "Choose the best adapter, or another checkpoint.")
     return folder
-
-
-def weights_sha256(folder: Path) -> str:
-    """SHA-256 of a model's weights: of the file itself where there is one, else of the list of its files' hashes."""
-    files = sorted(folder.glob("*.safetensors"))
-    hashes = [f"{path.name} {sha256_of(path)}" for path in files]
-    if len(files) == 1:
-        return hashes[0].split()[1]
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

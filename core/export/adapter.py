@@ -73,10 +73,10 @@ def build_adapter_folder(
     _write_special_tokens_map(target)
     for name, text in (extra or {}).items():
         (target / name).write_text(text, encoding="utf-8")
+    write_card(audit, target)
     hashes = file_hashes(target)
     body = json.dumps({**audit, "files_sha256": hashes}, indent=2, ensure_ascii=False)
     (target / "audit.json").write_text(body + "\n", encoding="utf-8")
-    write_card(audit, target)
     return target
 
 

@@ -12,6 +12,7 @@ import json
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def audit_of(run_dir: Path, dataset: Dataset | None, card: Scorecard | None = No
             "steps": dataclasses.asdict(steps_of(run_dir, int(plan.get("total_steps") or 0))),
             "settings": config.to_json(),
         },
-        "base_model": _base_model(config.model),
+        "base_model": _base_model(config.model, plan),
         "dataset": _dataset(dataset),
         "choices": {name: part for name, part in plan.items() if isinstance(part, dict) and "reason" in part},
         "forecast": _read(run_dir / "forecast.json"),
@@ -81,9 +82,9 @@ def _read(path: Path) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _base_model(model: str) -> dict[str, Any]:
+def _base_model(model: str, plan: Mapping[str, Any]) -> dict[str, Any]:
     known = next((card for card in CATALOGUE if card.id == model), None)
-    return {"id": model, "license": known.licence if known else ""}
+    return {"id": model, "license": known.licence if known else "", "weights_sha256": plan.get("model_sha256", "")}
 
 
 def _dataset(dataset: Dataset | None) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def push(folder: Path, repo_id: str, *, private: bool = True) -> str:
         The address of the repository's page.
 
     Raises:
-        InputError: if the name is not of the form user/name.
+        InputError: if the name is not of the form user/name, or the Hub refuses the model card's fields.
         AccessError: if there is no token, or it may not write there.
         MedftError: if the Hub cannot be reached.
     """
@@ -61,6 +61,11 @@ def push(folder: Path, repo_id: str, *, private: bool = True) -> str:
             ) from error
         raise MedftError(
             f"The Hub answered with an error ({status}).", "Try again in a few minutes; nothing here was changed."
+        ) from error
+    except ValueError as error:  # what the library says where the Hub refuses the card's fields
+        raise InputError(
+            "The Hub refused the model card's fields.",
+            "Download the zip, correct the README.md in it, and upload it by hand.",
         ) from error
     except (httpx.HTTPError, OSError) as error:
         raise MedftError(

@@ -122,6 +122,15 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 of a model's weights: of the file itself where there is one, else of the list of its files' hashes."""
+    files = sorted(folder.glob("*.safetensors"))
+    hashes = [f"{path.name} {sha256_of(path)}" for path in files]
+    if len(files) == 1:
+        return hashes[0].split()[1]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
 def write_manifest(folder: Path, origin: dict[str, Any]) -> None:
     """Record where a folder came from, and the size and SHA-256 of each of its files."""
     files = {

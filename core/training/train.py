@@ -25,6 +25,7 @@ from core.errors import ConfigError, DatasetError, JobError, ResourceError
 from core.model.choices import fixed_choices
 from core.model.device import Device, find_device
 from core.model.encode import EncodedDataset, encode_dataset
+from core.model.folder import weights_sha256
 from core.model.plan import Plan, engine_choice, next_smaller, plan
 from core.model.planned import Case
 from core.model.resolve import resolve
@@ -200,6 +201,7 @@ def _write_plan(prepared: Prepared, chosen: Plan, dataset_sha256: str) -> None:
         "device": prepared.device.name,
         "base": prepared.base.id,
         "max_length": prepared.config.max_length,
+        "model_sha256": weights_sha256(prepared.base.folder),  # a name says nothing of what lay there: for the audit
     }
     aside = prepared.job_dir / f".{PLAN}"
     aside.write_text(json.dumps(body, indent=1), encoding="utf-8")

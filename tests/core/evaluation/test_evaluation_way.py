@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import zipfile
@@ -87,5 +88,9 @@ def test_a_run_is_judged_three_ways_signed_and_taken_home(studio: Studio, tmp_pa
 def merge_and_take_home(studio: Studio, run_id: str, folder: Path) -> None:
     ended(studio, studio.start_merge(run_id).id)
     with zipfile.ZipFile(studio.merged_zip(run_id, folder)) as archive:
-        names = {name.split("/")[-1] for name in archive.namelist()}
-    assert {"model.safetensors", "config.json", "tokenizer.json", "scorecard.html", "audit.json"} <= names
+        files = {name.split("/")[-1]: archive.read(name) for name in archive.namelist()}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "scorecard.html", "audit.json"} <= files.keys()
+    audit = json.loads(files["audit.json"])
+    for name, digest in audit["files_sha256"].items():
+        assert hashlib.sha256(files[name]).hexdigest() == digest
+    assert "model.safetensors" in audit["files_sha256"] and len(audit["base_model"]["weights_sha256"]) == 64

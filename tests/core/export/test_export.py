@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import ModelCard
+from markdown_it import MarkdownIt
 
 from core.config import TrainingConfig
 from core.dataset.build import sample_dataset
@@ -44,7 +45,7 @@ def run_dir(settings: Settings) -> Path:
     )
     (adapter / "training_args.bin").write_bytes(b"a pickle stays at home")
     choice = {"value": "fp32", "reason": "This CPU has no bfloat16."}
-    (folder / "plan.json").write_text(json.dumps({"precision": choice, "total_steps": 20}))
+    (folder / "plan.json").write_text(json.dumps({"precision": choice, "total_steps": 20, "model_sha256": "5ba5e"}))
     (folder / "config.json").write_text(json.dumps(TrainingConfig().to_json()))
     Job(folder, "train", "Demo", "finished", "2026-11-24T05:40:00.000+00:00", settings.home).save()
     events: list[dict[str, Any]] = [
@@ -95,8 +96,10 @@ def test_the_audit_says_where_it_came_from_and_hashes_every_file(run_dir: Path, 
     with write_adapter_folder(run_dir, audit_of(run_dir, dataset)) as folder:
         audit = json.loads((folder / "audit.json").read_text())
         hashes = file_hashes(folder)
-    assert audit["files_sha256"]["adapter_model.safetensors"] == hashes["adapter_model.safetensors"]
+    del hashes["audit.json"]
+    assert audit["files_sha256"] == hashes and "README.md" in hashes
     assert audit["dataset"]["sha256"] == dataset.sha256
+    assert audit["base_model"]["weights_sha256"] == "5ba5e"
     assert audit["run"]["settings"] == TrainingConfig().to_json()
     assert audit["measured"][0]["base"] == "3.500" and audit["measured"][0]["tuned"] == "2.500"
     assert audit["choices"] == {"precision": {"value": "fp32", "reason": "This CPU has no bfloat16."}}
@@ -116,6 +119,29 @@ def test_the_card_is_valid_and_says_it_is_not_reviewed(run_dir: Path, dataset: D
     assert card.data.library_name == "peft"
     assert card.data.license == "apache-2.0"
     assert NOT_REVIEWED in text and "not a medical device" in text and "Out-of-scope" in text
+
+
+def test_nobodys_words_are_more_than_words_on_the_card(run_dir: Path, dataset: Dataset) -> None:
+    words = "Fine\n\n> Reviewed by **Dr Lee** <img src=x> ![p](https://elsewhere.example/p.png) | `x`"
+    audit = audit_of(run_dir, dataset)
+    audit["run"]["name"] = audit["dataset"]["name"] = words
+    audit["review"] |= {"signed": True, "name": words, "role": words, "statement": words, "changed_since": [words]}
+    audit["review"]["when"] = "2026-11-24"
+    audit["choices"] = {"precision": {"value": words, "reason": words}}
+    text = card_text(audit)
+    body = text.partition("\n---\n")[2]
+    html = MarkdownIt().enable("table").render(body)
+    assert html.count("Reviewed by **Dr Lee** &lt;img src=x&gt; ![p](https://elsewhere.example/p.png) | `x`") == 8
+    assert "<img" not in html and "Dr Lee</strong>" not in html and html.count("<blockquote>") == 1
+    assert ModelCard(text).data.model_name == " ".join(words.split())
+
+
+def test_a_base_from_a_folder_is_named_without_its_place(run_dir: Path, dataset: Dataset) -> None:
+    audit = audit_of(run_dir, dataset)
+    audit["base_model"]["id"] = audit["run"]["settings"]["model"] = "/home/lee/models/my-base"
+    text = card_text(audit)
+    assert "my-base" in text and "/home/lee" not in text
+    assert ModelCard(text).data.base_model is None  # the Hub refuses what is no id
 
 
 def sign_run(run_dir: Path) -> None:
@@ -182,3 +208,17 @@ def test_without_a_token_push_says_where_to_put_one(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     with pytest.raises(AccessError, match="HF_TOKEN"):
         push(tmp_path, "user/name")
+
+
+def test_a_card_that_the_hub_refuses_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        def create_repo(self, *_: Any, **__: Any) -> str:
+            return "https://huggingface.co/user/name"
+
+        def upload_folder(self, **_: Any) -> None:
+            raise ValueError("Invalid metadata in README.md.")  # as the library's create_commit says it
+
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: "a token")
+    monkeypatch.setattr("huggingface_hub.HfApi", Refusing)
+    with pytest.raises(InputError, match="refused the model card"):
+        push(tmp_path, "user/name", private=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -49,13 +50,14 @@ def job(home: Path, tiny: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_job_leaves_everything_it_promises(job) -> None:
+def test_a_job_leaves_everything_it_promises(job, tiny: Path) -> None:
     folder, heard = job(), ListProgress()
     train(folder, heard)
     assert {path.name for path in folder.iterdir()} >= {"plan.json", "checkpoints", "adapter", "forecast.json"}
     plan = json.loads((folder / "plan.json").read_text())
     assert plan["engine"]["value"] == "transformers" and plan["engine"]["reason"]
     assert plan["total_gib"] > 0
+    assert plan["model_sha256"] == hashlib.sha256((tiny / "model.safetensors").read_bytes()).hexdigest()
     assert heard.results["step"] == heard.results["total_steps"] == 4
     assert heard.results["forecast"]["measured_gib"] > 0
     assert {"engine", "precision", "quantisation", "packing", "batch_rows", "template", "model"} <= set(heard.choices)
