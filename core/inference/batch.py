@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from core.errors import ModelError, ResourceError
-from core.inference.chat import Writing, left_padded, sampling, thinking_lead
+from core.inference.chat import Writing, left_padded, only_numbers, sampling, thinking_lead
 from core.inference.loader import Loaded
 from core.inference.messages import ChatOptions, ChatRequest, Pane
 from core.inference.thinking import split_thinking
@@ -205,7 +205,7 @@ class Batch:
         should_stop: ShouldStop,
     ) -> list[list[int]] | None:
         import torch  # noqa: PLC0415
-        from transformers import StoppingCriteriaList, set_seed  # noqa: PLC0415
+        from transformers import LogitsProcessorList, StoppingCriteriaList, set_seed  # noqa: PLC0415
 
         template, device = self.loaded.template, self.loaded.device
         ids, mask = left_padded(prompts, template.pad_id)
@@ -226,6 +226,7 @@ class Batch:
                 eos_token_id=list(self.loaded.stop_ids),
                 pad_token_id=template.pad_id,
                 stopping_criteria=StoppingCriteriaList([criterion]),
+                logits_processor=LogitsProcessorList([only_numbers]),
                 **sampling(options),
             )
         if halted:

@@ -72,7 +72,7 @@ class ChatModel:
 
     def _generate(self, rows: Sequence[_Row], options: ChatOptions, should_stop: Callable[[], bool]) -> None:
         import torch  # noqa: PLC0415
-        from transformers import StoppingCriteriaList, set_seed  # noqa: PLC0415
+        from transformers import LogitsProcessorList, StoppingCriteriaList, set_seed  # noqa: PLC0415
 
         ids, mask = left_padded([row.ids for row in rows], self.loaded.template.pad_id)
         device = self.loaded.device
@@ -88,6 +88,7 @@ class ChatModel:
                 pad_token_id=self.loaded.template.pad_id,
                 streamer=_Streamer(rows),
                 stopping_criteria=StoppingCriteriaList([halt]),
+                logits_processor=LogitsProcessorList([only_numbers]),
                 **sampling(options),
             )
         for row in rows:
@@ -259,6 +260,31 @@ class _Halt:
         return torch.full((input_ids.shape[0],), self.halted, dtype=torch.bool, device=input_ids.device)
 
 
+def only_numbers(input_ids: Any, scores: Any) -> Any:
+    """A logits processor that refuses what is not a number; a greedy choice among such is the first token, over and over.
+
+    Args:
+        input_ids: Shape (rows, tokens).
+        scores: Shape (rows, vocabulary).
+
+    Raises:
+        ModelError: if one is not a number, as where half precision overflows.
+    """
+    import torch  # noqa: PLC0415
+
+    if torch.isnan(scores).any():
+        raise not_a_number()
+    return scores
+
+
+def not_a_number() -> ModelError:
+    """The error that says that a model computes nonsense."""
+    return ModelError(
+        "The model's output is not a number, so no word can be chosen from it.",
+        "Its training has diverged, or its files are damaged: choose another checkpoint or adapter.",
+    )
+
+
 @contextmanager
 def _faults_named() -> Iterator[None]:
     """Turn an exhausted GPU, and numbers that are none, into advice."""
@@ -274,7 +300,4 @@ def _faults_named() -> Iterator[None]:
     except RuntimeError as error:
         if "probability tensor" not in str(error):  # what torch.multinomial says of NaN and infinity
             raise
-        raise ModelError(
-            "The model's output is not a number, so no word can be chosen from it.",
-            "Its training has diverged, or its files are damaged: choose another checkpoint or adapter.",
-        ) from error
+        raise not_a_number() from error

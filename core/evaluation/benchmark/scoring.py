@@ -8,6 +8,7 @@ A killed job goes on after the last whole piece, whichever task that was in. It 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from core.errors import ResourceError
 from core.evaluation.benchmark.harness import Asked, AskedQuestion, Halted
 from core.evaluation.result import ITEMS_FILE, read_items
+from core.inference.chat import not_a_number
 from core.inference.loader import Loaded
 from core.inference.messages import Pane
 from core.jobs.job import write_whole
@@ -149,6 +151,7 @@ def score(
 
     Raises:
         ResourceError: if not even one question fits into memory.
+        ModelError: if a model's likelihoods are not numbers.
     """
     total = sum(len(one.questions) for one in asked)
     for one in asked:
@@ -214,4 +217,8 @@ def _likelihoods(lm: Any, piece: Sequence[AskedQuestion], room: BatchRoom) -> li
             torch.cuda.empty_cache()
             room.shrink(lm.batch_size_per_gpu)
             continue
-        return [[next(flat) for _ in question.requests] for question in piece]
+        found = [[next(flat) for _ in question.requests] for question in piece]
+        # the harness would take the first option for the likeliest, and count it as an answer
+        if any(math.isnan(likelihood) for options in found for likelihood, _ in options):
+            raise not_a_number()
+        return found

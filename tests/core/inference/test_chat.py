@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from core.errors import ModelError
+from core.inference.batch import Batch
 from core.inference.chat import ChatModel, Writing, left_padded
 from core.inference.loader import Loaded, load, swap_adapter
 from core.inference.messages import ChatOptions, ChatPiece, ChatRequest, ChatTarget, Pane
@@ -193,6 +194,26 @@ def test_an_adapter_of_a_diverged_training_is_refused(base: Path, adapter: Path,
     save_file(weights, tmp_path / "adapter_model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match="not finite"):
         load(ChatTarget(str(base), str(tmp_path)), base, SILENT)
+
+
+@pytest.mark.parametrize("temperature", [0, 1])
+def test_numbers_that_overflow_are_named_and_no_answer_is_made_of_them(
+    base: Path, adapter: Path, tmp_path: Path, temperature: float
+) -> None:
+    """A greedy choice among what is not a number is the first token, again and again."""
+    from safetensors.torch import load_file, save_file
+
+    (tmp_path / "adapter_config.json").write_bytes((adapter / "adapter_config.json").read_bytes())
+    weights = {name: weight * 1e28 for name, weight in load_file(adapter / "adapter_model.safetensors").items()}
+    save_file(weights, tmp_path / "adapter_model.safetensors", metadata={"format": "pt"})
+    overflowing = load(ChatTarget(str(base), str(tmp_path)), base, SILENT)
+    options = replace(GREEDY, temperature=temperature)
+    texts, _ = answers(overflowing, ChatRequest("base", SHORT, (), options))
+    assert texts["base"]
+    with pytest.raises(ModelError, match="not a number"):
+        answers(overflowing, ChatRequest("tuned", (), SHORT, options))
+    with pytest.raises(ModelError, match="not a number"):
+        list(Batch(overflowing).answers([SHORT], options))
 
 
 def test_a_prompt_that_ends_in_a_thinking_block_says_so_in_the_answer(base: Path, tmp_path: Path) -> None:
