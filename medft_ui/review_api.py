@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from core.errors import InputError
+from core.errors import ConfigError, InputError
 from core.evaluation.review.form import Rating
 from core.evaluation.review.items import Question, ReviewItem, ReviewOptions
 from core.evaluation.review.sentences import sentences
-from core.inference.messages import ChatOptions
 from medft_ui.chat_api import chat_options
 from medft_ui.errors import shown
 from medft_ui.tabs.review_rate import account_of, rater_of
@@ -97,16 +96,25 @@ def make_review(studio: Studio, run_id: str, name: str, items: Any, options: Any
     if items and all(isinstance(item, Mapping) and "base" in item and "tuned" in item for item in items):
         answered = [ReviewItem.from_json(item) for item in items]
         return {"review_id": studio.reviews.create(name, run_id, answered, chosen), "job_id": ""}
-    questions = [_question(item) for item in items] or studio.reviews.held_out(
-        run_id,
-        int(options.get("count") or DEFAULT_COUNT),
-        options.get("topics") or (),
-        int(options.get("draw_seed") or 0),
-    )
-    generation = chat_options({"temperature": 0.0} | dict(options.get("generation") or {}))
-    assert isinstance(generation, ChatOptions)
+    questions = [_question(item) for item in items] or _drawn(studio, run_id, options)
+    generation = options.get("generation") or {}
+    if not isinstance(generation, Mapping):
+        raise InputError("generation must be an object.", 'Pass for example {"max_new_tokens": 200}.')
+    generation = chat_options({"temperature": 0.0, **generation})
+    if problems := generation.problems():
+        raise ConfigError(problems)
     review_id = studio.reviews.start(name, run_id, questions, chosen, generation)
     return {"review_id": review_id, "job_id": review_id}
+
+
+def _drawn(studio: Studio, run_id: str, options: Mapping[str, Any]) -> list[Question]:
+    count, seed, topics = options.get("count", DEFAULT_COUNT), options.get("draw_seed", 0), options.get("topics") or []
+    if not all(isinstance(number, int) for number in (count, seed)) or not isinstance(topics, list):
+        raise InputError(
+            "count and draw_seed must be whole numbers, and topics a list.",
+            'Pass for example {"count": 20, "topics": []}.',
+        )
+    return studio.reviews.held_out(run_id, count, topics, seed)
 
 
 def _question(body: Any) -> Question:

@@ -50,6 +50,9 @@ class ChatOptions:
             kinds = int if name in ("max_new_tokens", "seed") else (int, float)
             if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
                 yield Problem(name, f"{name} must be a number between {low} and {high}; it is {value!r}.")
+        for name, kind, words in (("system", str, "text"), ("thinking", bool, "true or false")):
+            if not isinstance(getattr(self, name), kind):
+                yield Problem(name, f"{name} must be {words}.")
         if self.top_p == 0:
             yield Problem("top_p", "top_p must be above 0; for the likeliest answer set temperature to 0.")
 
@@ -89,11 +92,12 @@ class ChatRequest:
             ConfigError: with every problem at once.
         """
         problems = list(self.options.problems())
+        said: Mapping[Pane, Turns] = {"base": self.base, "tuned": self.tuned}
         if self.which not in ("base", "tuned", "both"):
             problems.append(Problem("which", f"which must be base, tuned or both; it is {self.which!r}."))
         elif any(
             not turns or turns[-1].role != "user" or not turns[-1].content.strip()
-            for turns in map(self.turns, self.panes)
+            for turns in (said[pane] for pane in self.panes)
         ):
             problems.append(Problem("message", "There is no question to answer."))
         if problems:

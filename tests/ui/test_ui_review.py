@@ -78,12 +78,22 @@ def test_questions_without_answers_start_a_job(with_run: FakeStudio) -> None:
         ([], {"axis": ["typo"]}),
         (ITEMS, {"axes": ["beauty"]}),
         (ITEMS, {"repeats": "much"}),
+        (ITEMS, {"raters": ["x" * 61]}),
+        ([{**ITEMS[0], "must_have": "one"}], {}),
+        ([{**ITEMS[0], "must_have": 5}], {}),
+        ([{"question": "Q?", "messages": [{"role": "robot", "content": "Q?"}]}], {}),
+        ([{"question": "Q?", "messages": [{"content": "Q?"}]}], {}),
+        ([], {"count": "many"}),
+        ([], {"topics": 5}),
+        ([], {"generation": [1]}),
+        ([], {"generation": {"temperature": "hot"}}),
     ],
 )
 def test_a_review_that_makes_no_sense_is_refused(with_run: FakeStudio, items: Any, options: Any) -> None:
     with pytest.raises((InputError, ConfigError)):
         make_review(with_run, with_run.fake.now.job.id, "n", items, options, "")  # type: ignore[union-attr]
     assert with_run.reviews.reviews() == []
+    assert not any(entry[0] == "submit" for entry in with_run.fake.asked)
 
 
 def test_the_form_starts_a_review_from_each_source(with_run: FakeStudio) -> None:

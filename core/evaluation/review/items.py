@@ -16,11 +16,12 @@ from typing import Any
 
 from core.errors import ConfigError, InputError, Problem
 from core.evaluation.review.form import AXES, DEFAULT_AXES
-from core.records import Message
+from core.records import ROLES, Message
 
 MOST_ITEMS = 2_000
 MOST_MUST_HAVE = 12
 MOST_REPEATS = 0.5
+MOST_NAME_LETTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,21 @@ class Question:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Question:
-        """Read the form on disk."""
-        turns = tuple(Message(turn["role"], turn["content"]) for turn in body.get("messages") or ())
-        return cls(
-            str(body["question"]),
-            str(body.get("reference") or ""),
-            tuple(str(statement) for statement in body.get("must_have") or ()),
-            str(body.get("specialty") or ""),
-            turns,
-        )
+        """Read what a client sent, or the form on disk.
+
+        Raises:
+            InputError: if there is no question as text, or must_have or messages is no list of what it should hold.
+        """
+        try:
+            turns = tuple(_turn(turn) for turn in _sequence(body.get("messages") or ()))
+            statements = tuple(str(statement) for statement in _sequence(body.get("must_have") or ()))
+            question = _text(body["question"])
+        except (TypeError, KeyError) as error:
+            raise InputError(
+                "A question of a review cannot be read.",
+                'Pass for example {"question": "…", "must_have": ["…"], "messages": [{"role": "user", "content": "…"}]}.',
+            ) from error
+        return cls(question, str(body.get("reference") or ""), statements, str(body.get("specialty") or ""), turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,8 @@ class ReviewOptions:
             found.append(Problem("repeats", f"The share of repeats must lie between 0 and {MOST_REPEATS}."))
         if any(not name.strip() for name in self.raters) or len(set(self.raters)) < len(self.raters):
             found.append(Problem("raters", "Each rater needs a name of their own."))
+        if any(len(name) > MOST_NAME_LETTERS for name in self.raters):
+            found.append(Problem("raters", f"A rater's name may have at most {MOST_NAME_LETTERS} letters."))
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -200,6 +209,19 @@ def content_hash(items: Sequence[ReviewItem]) -> str:
     """SHA-256 of the items as they are rated: questions, references, statements and both answers."""
     body = json.dumps([item.to_json() for item in items], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(body.encode("utf-8")).hexdigest()
+
+
+def _turn(body: Any) -> Message:
+    role, content = body["role"], body["content"]
+    if role not in ROLES:
+        raise TypeError("such a role is unknown")
+    return Message(role, _text(content))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text is needed")
+    return value
 
 
 def _sequence(value: Any) -> Sequence[Any]:

@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from core.errors import AccessError, InputError
 from core.evaluation.review.assignment import Place, places
 from core.evaluation.review.form import Rating
-from core.evaluation.review.items import ReviewItem, ReviewOptions
-
-MOST_NAME_LETTERS = 60
+from core.evaluation.review.items import MOST_NAME_LETTERS, ReviewItem, ReviewOptions
 
 
 @dataclass(frozen=True, slots=True)

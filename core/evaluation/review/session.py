@@ -24,9 +24,8 @@ from core.errors import AccessError, InputError
 from core.evaluation.review.assignment import Place
 from core.evaluation.review.database import reading, writing
 from core.evaluation.review.form import Rating, missing
-from core.evaluation.review.items import ReviewItem, ReviewOptions, check, content_hash
+from core.evaluation.review.items import MOST_NAME_LETTERS, ReviewItem, ReviewOptions, check, content_hash
 from core.evaluation.review.rows import (
-    MOST_NAME_LETTERS,
     NextItem,
     Review,
     Saved,

@@ -63,3 +63,11 @@ def test_the_system_message_goes_first_once() -> None:
     assert ChatRequest("base", ASKED, (), options).turns("base") == (Message("system", "Be brief."), *ASKED)
     own = (Message("system", "Be long."), *ASKED)
     assert ChatRequest("base", own, (), options).turns("base") == own
+
+
+@pytest.mark.parametrize("wrong", [{"system": 5}, {"thinking": "false"}])
+def test_options_of_the_wrong_kind_are_named_before_anything_reads_them(wrong: dict[str, Any]) -> None:
+    request = ChatRequest("base", (Message("user", "Why?"),), options=ChatOptions(**wrong))
+    with pytest.raises(ConfigError) as caught:
+        request.check()
+    assert [problem.field for problem in caught.value.problems] == list(wrong)
