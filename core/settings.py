@@ -15,6 +15,7 @@ from core.errors import ResourceError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLE_DATA = REPOSITORY / "data"
+RUNS = "runs"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -61,7 +62,7 @@ class Settings:
     @property
     def runs(self) -> Path:
         """One folder a training run."""
-        return self.home / "runs"
+        return self.home / RUNS
 
     @property
     def models(self) -> Path:

@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 
 from core.errors import JobError
 from core.progress import StopVerb
+from core.settings import RUNS
 
 State = Literal["queued", "starting", "running", "stopping", "finished", "stopped", "failed", "interrupted"]
 STATES: tuple[State, ...] = get_args(State)
@@ -143,7 +144,8 @@ def read_job(folder: Path) -> Job:
         values = {name: value for name, value in body.items() if name in known}
         error = values.pop("error", None)
         job = Job(
-            folder=folder, **values | {"home": Path(values["home"]), "error": JobProblem(**error) if error else None}
+            folder=folder,
+            **values | {"home": _home_of(folder, values["home"]), "error": JobProblem(**error) if error else None},
         )
         if job.state not in STATES:
             raise ValueError(job.state)
@@ -153,6 +155,11 @@ def read_job(folder: Path) -> Job:
             "Delete the folder, or restore it from a copy.",
         ) from error
     return job
+
+
+def _home_of(folder: Path, written: str) -> Path:
+    """The home that a job's folder lies in now: it may have been moved or copied since job.json was written."""
+    return next((place.parent for place in folder.parents if place.name == RUNS), Path(written))
 
 
 def find_jobs(runs_dir: Path) -> set[Path]:

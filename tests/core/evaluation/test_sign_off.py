@@ -13,7 +13,7 @@ from core.evaluation.result import EvaluationResult
 from core.evaluation.review.items import ReviewItem, ReviewOptions
 from core.evaluation.review.session import close_review, create_review
 from core.evaluation.sign_off import FILE, NOT_SIGNED, digest_of, evidence, sign, state, withdraw
-from core.jobs.job import Job
+from core.jobs.job import Job, read_job
 from core.settings import Settings
 from tests.core.evaluation.evaluation_cases import write_evaluation, write_run
 
@@ -107,3 +107,16 @@ def test_a_record_changed_by_hand_is_told(run: Job) -> None:
     path.write_text(path.read_text().replace("A. Lee", "B. Low"))
     with pytest.raises(JobError, match="changed it by hand"):
         state(run.folder)
+
+
+def test_a_studio_that_was_moved_keeps_what_was_signed(run: Job, settings: Settings) -> None:
+    """A home on a drive lies elsewhere on another machine, and its reviews with it."""
+    review = create_review(settings.database, "Round 1", run.id, [ReviewItem("Q?", "b", "t")], ReviewOptions())
+    close_review(settings.database, review)
+    signed(run)
+    moved = settings.home.with_name("moved")
+    settings.home.rename(moved)
+    folder = moved / "runs" / run.id
+    assert read_job(folder).home == moved
+    found = state(folder)
+    assert found.signed and found.changed == () and f"review {review}" in found.seen
