@@ -22,7 +22,7 @@ from typing import Any, Literal
 from core.dataset.card import approval_sentence
 from core.dataset.store import Dataset, open_dataset
 from core.errors import DatasetError, JobError
-from core.evaluation.of_run import TITLES, newest_results
+from core.evaluation.of_run import TITLES, of_other_weights, telling_results
 from core.evaluation.result import ITEMS_FILE, KINDS, RESULT_FILE, EvaluationResult, Kind, Measure
 from core.evaluation.review.results import results
 from core.evaluation.review.rows import Review
@@ -114,11 +114,11 @@ def scorecard(settings: Settings, run: Job, evaluations: Sequence[Job]) -> Score
     Args:
         settings: Where data sets and the database lie.
         run: The run.
-        evaluations: Its evaluations, the newest first; of each kind the newest with a result counts.
+        evaluations: Its evaluations, the newest first; see telling_results.
     """
-    found = newest_results(list(evaluations))
     adapter = adapter_sha256(run.folder)
-    judged = [_evaluation(kind, found.get(kind), adapter) for kind in KINDS]
+    found = telling_results(evaluations, adapter)
+    judged = [_evaluation(kind, found.get(kind, ()), adapter) for kind in KINDS]
     parts = (_data(settings, run), _training(run), *judged, _review(settings, run), _sign_off(run))
     missing = tuple(part.title for part in parts if part.state == "missing")
     hashes = {"adapter_model.safetensors": adapter} if adapter else {}
@@ -140,9 +140,11 @@ def scorecard(settings: Settings, run: Job, evaluations: Sequence[Job]) -> Score
 
 def _headline(judged: Sequence[Part], missing: Sequence[str], partial: Sequence[str]) -> str:
     """Count the verdicts; worse comes first, so that nobody overlooks it."""
-    said = [verdict(measure)[0] for part in judged for measure in part.measures]
+    own = [part for part in judged if OTHER_WEIGHTS not in part.notes]
+    said = [verdict(measure)[0] for part in own for measure in part.measures]
     if not said:
-        return "Nothing has been judged yet: whether tuning helped is not known."
+        what = "" if own == list(judged) else " of the adapter that goes home"
+        return f"Nothing has been judged yet{what}: whether tuning helped is not known."
     worse, better = said.count("worse"), said.count("better")
     same, few = said.count("no measurable difference"), said.count("too few items")
     neither = said.count("higher") + said.count("lower")  # of a length, say: neither direction is better
@@ -153,6 +155,8 @@ def _headline(judged: Sequence[Part], missing: Sequence[str], partial: Sequence[
     measures = "measure" if len(said) == 1 else "measures"
     line = f"Of {len(said)} {measures}, tuned is {', '.join(counts)}."
     line += f" Not complete: {', '.join(partial)}." if partial else ""
+    other = [part.title for part in judged if part not in own]
+    line += f" Not counted, being of other weights: {', '.join(other)}." if other else ""
     return f"{line} Not known: {', '.join(missing)}." if missing else line
 
 
@@ -219,23 +223,34 @@ TRAINING_FACTS = (
 )
 
 
-def _evaluation(kind: Kind, found: tuple[Job, EvaluationResult] | None, adapter: str) -> Part:
+OTHER_WEIGHTS = "Measured on other weights than the adapter that goes home: measure again."
+
+
+def _evaluation(kind: Kind, found: Sequence[tuple[Job, EvaluationResult]], adapter: str) -> Part:
     title = TITLES[kind]
-    if found is None:
+    if not found:
         return Part(kind, title, "missing", "Not measured. It can be started on the Evaluate screen.")
-    job, result = found
+    (job, result), *further = found
     notes = list(result.notes)
     if not result.complete:
         notes.insert(0, f"Stopped early: this covers {result.items:,} items only.")
-    judged = str(result.models.get("adapter_sha256", ""))
-    other = bool(judged and adapter) and judged != adapter
+    other = of_other_weights(result, adapter)
     if other:
-        notes.insert(0, "Measured on other weights than the adapter that goes home: measure again.")
+        notes.insert(0, OTHER_WEIGHTS)
     facts = [("What", result.title), ("Items", f"{result.items:,}"), ("Measured", moment(result.created))]
     facts += [(str(name).replace("_", " "), _short(value)) for name, value in result.settings.items() if _short(value)]
     source = {"evaluation": job.id} | _file_hashes(job.folder, RESULT_FILE, ITEMS_FILE)
+    measures, said = list(result.measures), [result.verdict]
+    for number, (earlier, more) in enumerate(further, start=2):
+        known = {measure.name for measure in measures}
+        measures += [measure for measure in more.measures if measure.name not in known]
+        said.append(f"Measured apart from it: {more.verdict}")
+        notes += [note for note in more.notes if note not in notes]
+        facts.append((f"Evaluation {number}", f"{more.title}, {more.items:,} items, measured {moment(more.created)}"))
+        hashes = {"id": earlier.id} | _file_hashes(earlier.folder, RESULT_FILE, ITEMS_FILE)
+        source |= {f"evaluation {number} {name}": value for name, value in hashes.items()}
     state: State = "done" if result.complete and not other else "partial"
-    return Part(kind, title, state, result.verdict, tuple(facts), result.measures, tuple(notes), source)
+    return Part(kind, title, state, " ".join(said), tuple(facts), tuple(measures), tuple(notes), source)
 
 
 def _review(settings: Settings, run: Job) -> Part:

@@ -4,7 +4,8 @@
     measured(evidence)      → [{"what": …, "base": …, "tuned": …, "note": …}, …]
     not_measured(evidence)  → ["bias between groups of people", …]
 
-Of each measure the newest complete evaluation counts, and how many there are is said, so that nobody picks the best.
+Of each measure the newest complete evaluation of these weights counts, and how many there are is said, so that nobody picks
+the best.
 It holds no record text. It does not know: how anything was measured, the scorecard, the card's form.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import JobError
+from core.evaluation.of_run import of_other_weights
 from core.evaluation.result import EVALUATIONS, RESULT_FILE, EvaluationResult, Kind, Measure
 from core.evaluation.review.results import ReviewResults, results
 from core.evaluation.review.session import list_reviews
@@ -41,7 +43,8 @@ class Evidence:
 
     Args:
         losses: Held-out loss before training, step and loss of the best checkpoint; None if training measured none.
-        evaluations: Results that can be read, the most telling first: complete before stopped, then the newest.
+        evaluations: Results that can be read, the most telling first: of these weights before others, complete before
+            stopped, then the newest.
         reviews: Closed reviews in which an item was judged, the newest first.
         open_reviews: How many reviews are still open.
         adapter: SHA-256 of the adapter's weights; empty if there are none.
@@ -63,7 +66,12 @@ def read_evidence(run_dir: Path) -> Evidence:
         JobError: if the run's job.json is damaged.
     """
     home = read_job(run_dir).home
-    found = sorted(_evaluations(run_dir), key=lambda result: (result.complete, result.created), reverse=True)
+    adapter = adapter_sha256(run_dir)
+
+    def telling(result: EvaluationResult) -> tuple[bool, bool, str]:
+        return not of_other_weights(result, adapter), result.complete, result.created
+
+    found = sorted(_evaluations(run_dir), key=telling, reverse=True)
     database = Settings(home=home).database
     own = [review for review in list_reviews(database) if review.run_id == run_dir.name] if database.is_file() else []
     closed = [results(database, review.id) for review in own if review.closed]
@@ -74,7 +82,7 @@ def read_evidence(run_dir: Path) -> Evidence:
         tuple(found),
         tuple(review for review in closed if review.judged),
         sum(not review.closed for review in own),
-        adapter_sha256(run_dir),
+        adapter,
         probes,
     )
 
@@ -101,7 +109,7 @@ def not_measured(evidence: Evidence) -> list[str]:
             missing.append(what)
         elif not best.complete:
             missing.append(f"{what} (only in part: stopped after {_count(best.items, 'item')})")
-        elif _other_weights(best, evidence):
+        elif of_other_weights(best, evidence.adapter):
             missing.append(f"{what} (only of other weights than these)")
     if not evidence.reviews:
         still_open = f" ({_count(evidence.open_reviews, 'review')} still open)" if evidence.open_reviews else ""
@@ -126,10 +134,10 @@ def _training(evidence: Evidence) -> Iterator[Line]:
 
 def _judged(evidence: Evidence) -> Iterator[Line]:
     """What the evaluations measured, with what it comes to."""
-    times: dict[tuple[Kind, str], int] = {}
+    times: dict[tuple[Kind, str, bool], int] = {}
     for result in evidence.evaluations:
         for measure in result.measures:
-            key = (result.kind, measure.name)
+            key = (result.kind, measure.name, of_other_weights(result, evidence.adapter))
             times[key] = times.get(key, 0) + 1
     for kind in UNKNOWN:
         told: set[str] = set()
@@ -137,7 +145,8 @@ def _judged(evidence: Evidence) -> Iterator[Line]:
             for measure in result.measures if result.kind == kind else ():
                 if measure.name not in told:
                     told.add(measure.name)
-                    yield _line(result, measure, evidence, times[kind, measure.name])
+                    key = (kind, measure.name, of_other_weights(result, evidence.adapter))
+                    yield _line(result, measure, evidence, times[key])
 
 
 def _line(result: EvaluationResult, measure: Measure, evidence: Evidence, times: int) -> Line:
@@ -147,7 +156,7 @@ def _line(result: EvaluationResult, measure: Measure, evidence: Evidence, times:
     ]
     said += [measure.note.rstrip(".")] if measure.note else []
     said += ["stopped early"] if not result.complete else []
-    said += ["measured on other weights than these"] if _other_weights(result, evidence) else []
+    said += ["measured on other weights than these"] if of_other_weights(result, evidence.adapter) else []
     said += [f"the newest of {times} measurements"] if times > 1 else []
     overruled = int(measure.facts.get("overruled", 0))
     said += [f"{_count(overruled, 'verdict')} overruled by a person"] if overruled else []
@@ -158,11 +167,6 @@ def _line(result: EvaluationResult, measure: Measure, evidence: Evidence, times:
         "tuned": interval(found.tuned, measure.unit),
         "note": "; ".join(said),
     }
-
-
-def _other_weights(result: EvaluationResult, evidence: Evidence) -> bool:
-    judged = str(result.models.get("adapter_sha256", ""))
-    return bool(judged and evidence.adapter) and judged != evidence.adapter
 
 
 HARMS = {"any": "answers that could do harm", "severe": "answers that could do severe harm"}

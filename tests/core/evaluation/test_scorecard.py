@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -101,6 +102,41 @@ def test_figures_of_other_weights_are_marked(settings: Settings, run: Job) -> No
     card = scorecard(settings, run, [same, other])
     assert card.part("benchmark").state == "done"
     assert card.part("heldout").state == "partial" and "other weights" in card.part("heldout").notes[0]
+
+
+def test_figures_of_other_weights_neither_count_nor_hide_those_of_the_adapter(settings: Settings, run: Job) -> None:
+    own = write_evaluation(run, "benchmark", "worse", adapter_sha256=adapter_sha256(run.folder))
+    checkpoint = write_evaluation(
+        run, "benchmark", "better", adapter_sha256=HASH, created="2026-11-24T09:00:00.000+00:00"
+    )
+    card = scorecard(settings, run, [checkpoint, own])
+    assert card.part("benchmark").source["evaluation"] == own.id
+    assert card.headline.startswith("Of 1 measure, tuned is worse on 1, better on 0")
+    only = scorecard(settings, run, [checkpoint])
+    assert only.headline.startswith("Nothing has been judged yet of the adapter that goes home")
+
+
+def test_a_benchmark_does_not_hide_another_that_was_run_before(settings: Settings, run: Job) -> None:
+    bad = write_evaluation(run, "benchmark", "worse")
+    good = write_evaluation(run, "benchmark", "better", created="2026-11-24T09:00:00.000+00:00")
+    result = EvaluationResult.read(good.folder)
+    renamed = replace(result, measures=tuple(replace(each, name="own", label="Own") for each in result.measures))
+    renamed.save(good.folder)
+    card = scorecard(settings, run, [good, bad])
+    part = card.part("benchmark")
+    assert [measure.name for measure in part.measures] == ["own", "correct"]
+    assert "better" in part.sentence and "Measured apart from it: Tuned is worse" in part.sentence
+    assert "worse on 1, better on 1" in card.headline
+    digest = hashlib.sha256((bad.folder / "result.json").read_bytes()).hexdigest()
+    assert card.hashes["benchmark: evaluation 2 result.json sha256"] == digest
+
+
+def test_what_is_neither_better_nor_worse_is_counted_too(settings: Settings, run: Job) -> None:
+    job = write_evaluation(run, "benchmark", "better")
+    result = EvaluationResult.read(job.folder)
+    neutral = tuple(replace(each, lower_is_better=None) for each in result.measures)
+    replace(result, measures=neutral).save(job.folder)
+    assert "neither better nor worse, on 1" in scorecard(settings, run, [job]).headline
 
 
 def test_a_deleted_or_changed_data_set_is_said(settings: Settings, run: Job) -> None:

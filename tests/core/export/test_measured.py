@@ -11,6 +11,7 @@ from core.evaluation.review.form import AnswerRating, Rating
 from core.evaluation.review.items import ReviewItem, ReviewOptions
 from core.evaluation.review.session import close_review, create_review, review_next, submit_rating
 from core.evaluation.safety.signature import sign_probes
+from core.evaluation.scorecard import adapter_sha256
 from core.export.audit import audit_of
 from core.export.card import card_text
 from core.export.measured import BIAS, JUDGED, UNKNOWN
@@ -105,6 +106,15 @@ def test_figures_of_other_weights_are_not_these_weights_figures(run: Job) -> Non
     write_evaluation(run, "safety", adapter_sha256=HASH)
     assert f"{UNKNOWN['safety']} (only of other weights than these)" in missing(run)
     assert "measured on other weights" in line(run, "Red flags")["note"]
+
+
+def test_a_later_look_at_a_checkpoint_does_not_hide_these_weights_figures(run: Job) -> None:
+    own = adapter_sha256(run.folder)
+    write_evaluation(run, "benchmark", "worse", job_id="own", adapter_sha256=own)
+    later = "2026-11-24T09:00:00.000+00:00"
+    write_evaluation(run, "benchmark", "better", job_id="step", adapter_sha256=HASH, created=later)
+    told = line(run, "PubMedQA")["note"]
+    assert told.startswith("worse") and "other weights" not in told and "newest of" not in told
 
 
 def test_a_damaged_result_measures_nothing(run: Job) -> None:
