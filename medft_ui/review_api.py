@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from core.errors import ConfigError, InputError
+from core.errors import InputError
 from core.evaluation.review.form import Rating
 from core.evaluation.review.items import Question, ReviewItem, ReviewOptions
 from core.evaluation.review.sentences import sentences
@@ -100,10 +100,8 @@ def make_review(studio: Studio, run_id: str, name: str, items: Any, options: Any
     generation = options.get("generation") or {}
     if not isinstance(generation, Mapping):
         raise InputError("generation must be an object.", 'Pass for example {"max_new_tokens": 200}.')
-    generation = chat_options({"temperature": 0.0, **generation})
-    if problems := generation.problems():
-        raise ConfigError(problems)
-    review_id = studio.reviews.start(name, run_id, questions, chosen, generation)
+    answers = chat_options({"temperature": 0.0, **generation})
+    review_id = studio.reviews.start(name, run_id, questions, chosen, answers)
     return {"review_id": review_id, "job_id": review_id}
 
 

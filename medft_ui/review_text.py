@@ -180,5 +180,7 @@ class New:
     CREATED = "Started: the review appears under Rate when all questions are answered."
     ANSWERING = "{name}: {state}"
     ANSWERING_SHARE = "{name}: {state}, {percent} % of the questions answered"
+    NO_NUMBER = "A number is missing."
+    NO_NUMBER_HINT = "Fill in how many questions and the seed."
     NO_RUN = "There is no trained run yet."
     NO_RUN_HINT = "Train one first: the quick demo on the Data screen takes a few minutes."

@@ -153,6 +153,8 @@ def start(studio: Studio, form: Sequence[Any], owner: str) -> str:
     name, run, source, count, topics, own, axes, repeats, specialties, raters, temperature, length, seed = form
     if not run:
         raise InputError(New.NO_RUN, New.NO_RUN_HINT)
+    if seed is None or count is None:  # a field that was emptied
+        raise InputError(New.NO_NUMBER, New.NO_NUMBER_HINT)
     questions = _questions(studio, run, source, int(count), topics or (), own or "", int(seed))
     chosen = tuple(key for key in AXES if key in (axes or ()))  # in the order of the form, not of the clicks
     options = ReviewOptions(chosen, float(repeats), _names(specialties), _names(raters), owner=owner)

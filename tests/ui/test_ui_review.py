@@ -113,6 +113,10 @@ def test_the_form_starts_a_review_from_each_source(with_run: FakeStudio) -> None
         )
     with pytest.raises(InputError, match="no trained run"):
         review_new.start(with_run, ["", None, *form("own")[2:]], "")
+    with pytest.raises(InputError, match="number is missing"):
+        review_new.start(with_run, [*form("own", "One?")[:-1], None], "")
+    with pytest.raises(ConfigError, match="seed"):
+        review_new.start(with_run, [*form("own", "One?")[:-1], -1], "")
 
 
 def test_whoever_has_an_account_of_their_own_rates_under_it(studio: FakeStudio) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.dataset.store import open_dataset
-from core.errors import AccessError, InputError, JobError
+from core.errors import AccessError, ConfigError, InputError, JobError
 from core.evaluation.review import questions as sources
 from core.evaluation.review import session
 from core.evaluation.review.form import Rating
@@ -85,10 +85,12 @@ class ReviewDesk:
         """Answer the questions in the background, then make the review; returns its id, which is also the job's.
 
         Raises:
-            ConfigError: if the review cannot be made so.
+            ConfigError: if the review cannot be made so, or nothing can be answered so.
             JobError: if there is no such run, or another job holds the device.
         """
         check([question.answered("", "") for question in questions], options)
+        if problems := answers.problems():
+            raise ConfigError(problems)
         run = self._run(run_id)
         review_id = session.new_id()
         folder = run.folder / "evaluation" / review_id
