@@ -83,6 +83,7 @@ def test_questions_without_answers_start_a_job(with_run: FakeStudio) -> None:
         ([{**ITEMS[0], "must_have": 5}], {}),
         ([{"question": "Q?", "messages": [{"role": "robot", "content": "Q?"}]}], {}),
         ([{"question": "Q?", "messages": [{"content": "Q?"}]}], {}),
+        ([{"question": "Q?", "messages": [{"role": "assistant", "content": "A."}]}], {}),
         ([], {"count": "many"}),
         ([], {"topics": 5}),
         ([], {"generation": [1]}),

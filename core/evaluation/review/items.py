@@ -66,6 +66,8 @@ class Question:
             turns = tuple(_turn(turn) for turn in _sequence(body.get("messages") or ()))
             statements = tuple(str(statement) for statement in _sequence(body.get("must_have") or ()))
             question = _text(body["question"])
+            if turns and turns[-1].role != "user":
+                raise TypeError("nothing is asked")
         except (TypeError, KeyError) as error:
             raise InputError(
                 "A question of a review cannot be read.",
