@@ -20,9 +20,12 @@ HIDDEN, INTERMEDIATE, HEADS, WIDTH, TOKENS, RANK = 240, 640, 6, 64, 256, 2
 
 
 @pytest.fixture(autouse=True)
-def autocast_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def autocast_is_seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """PEFT's layers over bitsandbytes' ask whether autocast is on, but only of the GPU."""
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: True)
+    yield
+    # at its end autocast goes back to what it was told of its beginning, which was made up here
+    torch.set_autocast_enabled("cpu", False)
 
 
 def tiny(family: str, layers: int, targets: Targets, quantisation: str) -> Any:
