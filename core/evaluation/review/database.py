@@ -65,6 +65,7 @@ CREATE TABLE review_references_seen (
 ) STRICT;
 """
 _threads = threading.local()
+_making = threading.Lock()
 
 
 @contextmanager
@@ -127,8 +128,7 @@ def _connection(path: Path) -> sqlite3.Connection:
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # readable by this user only; the -wal and -shm files take over the mode
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    _make_file(path)
     db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
         db.row_factory = sqlite3.Row
@@ -142,6 +142,16 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _make_file(path: Path) -> None:
+    """Make a new file that this user alone may read (the -wal and -shm files take over its mode); never open one that is there.
+
+    Closing any file handle of a database gives up all locks that this process holds on it (POSIX), and another program
+    would then take the log for abandoned and delete it (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    with _making, suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def holds_wal(folder: Path) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,3 +61,15 @@ def test_a_file_keeps_the_journal_that_it_was_made_with(tmp_path: Path, monkeypa
         assert journal(path) == "delete"
     with ThreadPoolExecutor(1) as another:
         assert another.submit(journal, path).result() == "delete"
+
+
+def test_another_program_finds_the_file_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "medft.sqlite3"
+    assert journal(path) == "wal"
+    with ThreadPoolExecutor(1) as another:  # a second thread opens the file, too
+        assert another.submit(journal, path).result() == "wal"
+    # what sqlite does when the last user of a database leaves, and what must not happen while it is in use
+    alone = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA journal_mode = DELETE')"
+    told = subprocess.run([sys.executable, "-c", alone, str(path)], capture_output=True, text=True)
+    assert "database is locked" in told.stderr
+    assert journal(path) == "wal"
