@@ -21,7 +21,7 @@ from core.inference.chat import ChatModel
 from core.inference.loader import Loaded, load, swap_adapter
 from core.inference.loading import LoadingWatch
 from core.inference.messages import ChatRequest, ChatTarget
-from core.model.device import usable_cores
+from core.model.device import bound_cpu_caches, usable_cores
 from core.progress import SilentProgress
 
 GIB = 1024**3
@@ -57,6 +57,7 @@ class Worker(SilentProgress):
         """Answer requests for ever."""
         threading.Thread(target=self.listen, daemon=True, name="requests").start()
         self.phase("loading the libraries")
+        bound_cpu_caches()
         # Heavy: the first import of these takes seconds, so it gets a phase of its own.
         import peft  # noqa: F401, PLC0415
         import torch  # noqa: PLC0415

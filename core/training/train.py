@@ -23,7 +23,7 @@ from core.config import TrainingConfig
 from core.dataset.store import open_dataset
 from core.errors import ConfigError, DatasetError, JobError, ResourceError
 from core.model.choices import fixed_choices
-from core.model.device import Device, find_device
+from core.model.device import Device, bound_cpu_caches, find_device
 from core.model.encode import EncodedDataset, encode_dataset
 from core.model.folder import weights_sha256
 from core.model.plan import Plan, engine_choice, next_smaller, plan
@@ -158,6 +158,7 @@ def limit_threads(device: Device) -> None:
         # A GPU that the driver does not offer must not be half used either.
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
         os.environ.setdefault("OMP_NUM_THREADS", str(device.cores))
+        bound_cpu_caches()
 
 
 def _with_engine(prepared: Prepared, chosen: Plan, resume: Path | None, dataset_sha256: str) -> tuple[Prepared, Plan]:
