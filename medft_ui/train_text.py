@@ -70,6 +70,10 @@ ON_OFF = {True: "on", False: "off"}
 SETTINGS: dict[str, tuple[str, str]] = {
     "model": ("Base model", "From the list, or type a Hub id or a folder."),
     "learning_rate": ("Learning rate", "How far each step moves. Too high breaks it, too low learns nothing."),
+    "rate_scaling": (
+        "Rate for large steps",
+        "Raise the learning rate with the square root of a step above 2,048 tokens; auto: where steps are planned.",
+    ),
     "epochs": ("Epochs", "How often it reads each row. Small data sets overfit with many."),
     "rank": ("LoRA rank", "Size of the adapter. More can hold more, and takes more memory."),
     "alpha": ("LoRA alpha", "Weight of the adapter; twice the rank is usual."),
@@ -138,4 +142,5 @@ CHOICES = {
     "optimizer": "Optimizer",
     "batch_rows": "Rows a pass",
     "accumulation": "Passes a step",
+    "learning_rate": "Learning rate",
 }

@@ -21,7 +21,7 @@ from core.model.memory import Setup, forecast
 from core.model.planned import Case, DatasetStats, Plan, Verdict
 from core.model.shape import ModelShape
 from core.model.speed import estimated_tokens_per_s
-from core.model.step import accumulation_choice, loads, rhythm, row_tokens_of
+from core.model.step import accumulation_choice, loads, rate_choice, rhythm, row_tokens_of
 from core.progress import Choice
 
 __all__ = ["DatasetStats", "Plan", "Verdict", "engine_choice", "next_smaller", "plan"]
@@ -99,6 +99,7 @@ def _finished(case: Case, base: dict[str, Choice[Any]], rows: Choice[int], check
         batch_rows=rows,
         checkpointing=checkpointing,
         accumulation=accumulation,
+        learning_rate=rate_choice(config, step_tokens),
         memory=memory,
         available_gib=case.device.free_gib,
         verdict=_verdict(memory.total_gib, case.device.free_gib),
@@ -160,6 +161,9 @@ def next_smaller(config: TrainingConfig, current: Plan) -> tuple[TrainingConfig,
         current: The plan made from them.
     """
     rows, passes = current.batch_rows.value, current.accumulation.value
+    # What is fixed below is still the planner's choice, so the rate stays what it was for a step of this size.
+    if current.learning_rate.value > config.learning_rate:
+        config = config.changed(rate_scaling="on")
     if rows > 1:
         # A divisor: the step then holds exactly the same rows, so that a checkpoint can be continued.
         fewer = next(count for count in range(rows // 2, 0, -1) if rows % count == 0)

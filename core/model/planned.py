@@ -71,6 +71,7 @@ class Plan:
         optimizer: Which AdamW.
         batch_rows: Rows in one forward pass.
         accumulation: Forward passes in one optimizer step.
+        learning_rate: Peak learning rate for steps of that size.
         memory: The forecast, by part.
         available_gib: Memory that is free for it.
         verdict: Whether that is enough.
@@ -92,6 +93,7 @@ class Plan:
     optimizer: Choice[Optimizer]
     batch_rows: Choice[int]
     accumulation: Choice[int]
+    learning_rate: Choice[float]
     memory: MemoryForecast
     available_gib: float
     verdict: Verdict

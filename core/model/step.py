@@ -1,6 +1,7 @@
 """How much goes into a forward pass and into an optimizer step, and how often the run is evaluated.
 
-    Case → loads(case, base) → (rows in a pass, checkpointing) …, fastest first; accumulation_choice; steps_between_evaluations
+    Case → loads(case, base) → (rows in a pass, checkpointing) …, fastest first; accumulation_choice; rate_choice;
+    steps_between_evaluations
 
 It does not know: how much memory that takes (memory.py), which of it is taken (plan.py).
 """
@@ -11,13 +12,15 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from core.config import EACH_EPOCH
+from core.config import EACH_EPOCH, TrainingConfig
 from core.model.planned import Case, DatasetStats
 from core.progress import Choice
 
 FORWARD_TOKENS = {"big": 8192, "small": 16_384, "old": 4096, "cpu": 1024}
 BIG_PARAMETERS = 3_000_000_000
 AIMED_STEPS = 100
+# The step that learning rates are recommended for: eight rows of a notebook.
+USUAL_STEP_TOKENS = 2048
 # Evaluations in a run: enough to see a curve, but no more than a share of the training time, each costing half a step.
 FEWEST_EVALUATIONS, MOST_EVALUATIONS, EVALUATION_SHARE = 3, 8, 0.25
 
@@ -86,6 +89,28 @@ def accumulation_choice(case: Case, packing: bool, rows: int) -> Choice[int]:
     if count == 1:
         return Choice(1, "One forward pass already holds enough examples for a step.")
     return Choice(count, f"{count} passes together hold enough examples for a steady step.")
+
+
+def rate_choice(config: TrainingConfig, step_tokens: int) -> Choice[float]:
+    """The learning rate for steps of this size: with the square root of a step above the usual one.
+
+    Adam divides a gradient by its own size, so that k times the tokens in a step only make it less noisy, by √k; a rate
+    √k times as large then learns as much from the same tokens (Malladi et al. 2022, arXiv 2205.10287).
+
+    Args:
+        config: The rate of a usual step, and whether it may be raised.
+        step_tokens: Tokens in one optimizer step.
+    """
+    rate, larger = config.learning_rate, step_tokens / USUAL_STEP_TOKENS
+    chosen_by_person = bool(config.batch_rows or config.accumulation)
+    if config.rate_scaling == "off" or (config.rate_scaling == "auto" and chosen_by_person) or larger <= 1:
+        return Choice(rate, "Chosen in the settings.")
+    raised = float(f"{rate * math.sqrt(larger):.3g}")
+    return Choice(
+        raised,
+        f"{rate:g} is for steps of about {USUAL_STEP_TOKENS:,} tokens; these hold {step_tokens:,}, so that fewer are taken, "
+        f"and each goes √{larger:.1f} times as far.",
+    )
 
 
 def rhythm(case: Case, steps: int, step_tokens: int) -> tuple[int, int]:

@@ -36,7 +36,7 @@ def training_arguments(config: TrainingConfig, plan: Plan, output_dir: Path, ste
         per_device_eval_batch_size=plan.batch_rows.value,
         gradient_accumulation_steps=plan.accumulation.value,
         max_steps=steps,
-        learning_rate=config.learning_rate,
+        learning_rate=plan.learning_rate.value,
         lr_scheduler_type=SCHEDULES[config.schedule],
         warmup_steps=math.ceil(config.warmup_ratio * steps),
         weight_decay=config.weight_decay,

@@ -30,7 +30,15 @@ ADVANCED: Mapping[str, tuple[str, ...]] = {
         "optimizer",
     ),
     train_text.Train.GROUP_ADAPTER: ("targets", "dropout", "rslora", "dora"),
-    train_text.Train.GROUP_SCHEDULE: ("schedule", "warmup_ratio", "weight_decay", "max_grad_norm", "max_steps", "seed"),
+    train_text.Train.GROUP_SCHEDULE: (
+        "rate_scaling",
+        "schedule",
+        "warmup_ratio",
+        "weight_decay",
+        "max_grad_norm",
+        "max_steps",
+        "seed",
+    ),
     train_text.Train.GROUP_WATCH: (
         "eval_every",
         "save_every",
