@@ -45,7 +45,7 @@ PLAN = "plan.json"
 # What a checkpoint's steps, weights and optimizer state rest on; a smaller plan may change the rest.
 RESTED_ON = (
     *("engine", "quantisation", "precision", "packing", "attention", "optimizer"),
-    *("step_tokens", "total_steps", "eval_every", "save_every"),
+    *("step_tokens", "total_steps", "eval_every", "save_every", "learning_rate"),
 )
 
 
