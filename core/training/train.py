@@ -11,6 +11,7 @@ It does not know: processes, screens, queues.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gc
 import json
 import os
@@ -197,16 +198,24 @@ def _planned(prepared: Prepared, dataset_sha256: str) -> Plan:
 
 
 def _write_plan(prepared: Prepared, chosen: Plan, dataset_sha256: str) -> None:
+    prepared.progress.phase("hashing the base model")
     body = chosen.to_json() | {
         "dataset_sha256": dataset_sha256,
         "device": prepared.device.name,
         "base": prepared.base.id,
         "max_length": prepared.config.max_length,
-        "model_sha256": weights_sha256(prepared.base.folder),  # a name says nothing of what lay there: for the audit
+        # For the audit: a name says nothing of what lay there.
+        "model_sha256": _hash_of(prepared.base.folder),
     }
     aside = prepared.job_dir / f".{PLAN}"
     aside.write_text(json.dumps(body, indent=1), encoding="utf-8")
     aside.replace(prepared.job_dir / PLAN)
+
+
+@functools.cache
+def _hash_of(folder: Path) -> str:
+    """Hash a base's weights, once in a process: 16 GB take some ten seconds, and a plan may be written again."""
+    return weights_sha256(folder)
 
 
 def _as_begun(prepared: Prepared, dataset_sha256: str) -> tuple[Prepared, Plan]:
