@@ -173,7 +173,7 @@ class Monitor:
     RATE_SUMMARY = "{last} {when}, at most {peak}."
     STARTED, RESUMED_AT = "started {time}", "resumed {time}"
     PAUSED_TOAST = "Pausing: it saves a checkpoint at the next step, then ends. Resume continues from there."
-    DISCARD_TOAST = "Discarding: the run ends and its checkpoints are deleted."
+    DISCARD_TOAST = "Discarding: the run ends; its checkpoints and its adapter are deleted."
     RESUMED_TOAST = "Resumed from the last whole checkpoint."
     ELAPSED = "Elapsed"
 

@@ -37,7 +37,7 @@ from core.settings import Settings
 from core.training.batches import EncodedRows
 from core.training.checkpoints import FOLDER, clear_unfinished, last_whole_checkpoint
 from core.training.engine import choose_engine, engine_named
-from core.training.outcome import measured_peak, write_forecast
+from core.training.outcome import ADAPTER, measured_peak, write_forecast
 from core.training.run import Ending, Prepared, run_loop
 
 __all__ = ["last_whole_checkpoint", "train"]
@@ -91,7 +91,9 @@ def train(job_dir: Path, progress: Progress) -> None:
         progress.log("Stopped before the first step; nothing was learned yet.")
         return
     if progress.stop_requested() == "discard":
-        shutil.rmtree(job_dir / FOLDER, ignore_errors=True)
+        # The adapter of an earlier pause goes, too: nothing of a discarded run can be talked to or taken home.
+        for folder in (FOLDER, ADAPTER):
+            shutil.rmtree(job_dir / folder, ignore_errors=True)
     _report(prepared, ending)
 
 
