@@ -52,8 +52,7 @@ class TrainingConfig:
         rslora: Rank-stabilised scaling (Kalajdzievski 2023).
         dora: Weight-decomposed LoRA (Liu et al. 2024).
         learning_rate: Peak learning rate of a step of about 2,048 tokens, 1e-7 to 1e-1.
-        rate_scaling: Raise it with the square root of a larger step (Malladi et al. 2022, arXiv 2205.10287); auto does so
-            where the planner chooses the step's size.
+        scale_rate: Raise it with the square root of a larger step (Malladi et al. 2022, arXiv 2205.10287).
         schedule: How the learning rate falls after the warm-up.
         warmup_ratio: Share of the steps over which the learning rate rises, 0 to 0.5.
         weight_decay: AdamW weight decay, 0 to 1.
@@ -87,7 +86,7 @@ class TrainingConfig:
     rslora: bool = False
     dora: bool = False
     learning_rate: float = 2e-4
-    rate_scaling: Switch = "auto"
+    scale_rate: bool = False
     schedule: Schedule = "cosine"
     warmup_ratio: float = 0.03
     weight_decay: float = 0.01
@@ -248,7 +247,6 @@ ORIGINAL_RECIPE = RECOMMENDED.changed(
     accumulation=8,
     epochs=3.0,
     learning_rate=2e-4,
-    rate_scaling="off",
     precision="fp16",
     schedule="linear",
     warmup_ratio=0.0,

@@ -70,9 +70,9 @@ ON_OFF = {True: "on", False: "off"}
 SETTINGS: dict[str, tuple[str, str]] = {
     "model": ("Base model", "From the list, or type a Hub id or a folder."),
     "learning_rate": ("Learning rate", "How far each step moves. Too high breaks it, too low learns nothing."),
-    "rate_scaling": (
-        "Rate for large steps",
-        "Raise the learning rate with the square root of a step above 2,048 tokens; auto: where steps are planned.",
+    "scale_rate": (
+        "Raise the rate for large steps",
+        "With the square root of a step above 2,048 tokens: on a big GPU few steps may otherwise learn too little.",
     ),
     "epochs": ("Epochs", "How often it reads each row. Small data sets overfit with many."),
     "rank": ("LoRA rank", "Size of the adapter. More can hold more, and takes more memory."),

@@ -161,9 +161,6 @@ def next_smaller(config: TrainingConfig, current: Plan) -> tuple[TrainingConfig,
         current: The plan made from them.
     """
     rows, passes = current.batch_rows.value, current.accumulation.value
-    # What is fixed below is still the planner's choice, so the rate stays what it was for a step of this size.
-    if current.learning_rate.value > config.learning_rate:
-        config = config.changed(rate_scaling="on")
     if rows > 1:
         # A divisor: the step then holds exactly the same rows, so that a checkpoint can be continued.
         fewer = next(count for count in range(rows // 2, 0, -1) if rows % count == 0)

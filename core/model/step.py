@@ -98,12 +98,11 @@ def rate_choice(config: TrainingConfig, step_tokens: int) -> Choice[float]:
     √k times as large then learns as much from the same tokens (Malladi et al. 2022, arXiv 2205.10287).
 
     Args:
-        config: The rate of a usual step, and whether it may be raised.
+        config: The rate of a usual step, and whether it is raised for larger ones.
         step_tokens: Tokens in one optimizer step.
     """
     rate, larger = config.learning_rate, step_tokens / USUAL_STEP_TOKENS
-    chosen_by_person = bool(config.batch_rows or config.accumulation)
-    if config.rate_scaling == "off" or (config.rate_scaling == "auto" and chosen_by_person) or larger <= 1:
+    if not config.scale_rate or larger <= 1:
         return Choice(rate, "Chosen in the settings.")
     raised = float(f"{rate * math.sqrt(larger):.3g}")
     return Choice(

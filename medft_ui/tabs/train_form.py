@@ -31,7 +31,7 @@ ADVANCED: Mapping[str, tuple[str, ...]] = {
     ),
     train_text.Train.GROUP_ADAPTER: ("targets", "dropout", "rslora", "dora"),
     train_text.Train.GROUP_SCHEDULE: (
-        "rate_scaling",
+        "scale_rate",
         "schedule",
         "warmup_ratio",
         "weight_decay",

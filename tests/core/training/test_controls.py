@@ -35,8 +35,8 @@ BASE = TrainingConfig(max_steps=100)
 
 # Setting → another value → where it is read back, and what is expected there.
 CHANGES = {
-    "learning_rate": (1e-3, lambda t: t["args"].learning_rate, 2e-3),  # a step of four times the usual tokens
-    "rate_scaling": ("off", lambda t: t["args"].learning_rate, 2e-4),
+    "learning_rate": (1e-3, lambda t: t["args"].learning_rate, 1e-3),
+    "scale_rate": (True, lambda t: t["args"].learning_rate, 4e-4),  # its steps hold four times the usual tokens
     "schedule": ("linear", lambda t: t["args"].lr_scheduler_type.value, "linear"),
     "warmup_ratio": (0.25, lambda t: t["args"].warmup_steps, 25),
     "weight_decay": (0.2, lambda t: t["args"].weight_decay, 0.2),
