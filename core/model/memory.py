@@ -34,6 +34,8 @@ CUDA_CONTEXT_GIB = 0.6
 CUBLAS_BYTES = 2 * 32 * 2**20
 # Python, torch, transformers, peft and their CPU working buffers (resident memory measured after import).
 CPU_PROCESS_GIB = 0.9
+# What 64 prepared bfloat16 kernels hold (device.py bounds them).
+CPU_KERNELS_GIB = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +186,14 @@ def forecast(shape: ModelShape, setup: Setup) -> MemoryForecast:
         activations=_activations(shape, setup) / GIB,
         working=_working(shape, setup) / GIB,
         logits=_logits(shape, setup) / GIB,
-        context=CUDA_CONTEXT_GIB if setup.kind == "cuda" else CPU_PROCESS_GIB,
+        context=_context_gib(setup),
     )
+
+
+def _context_gib(setup: Setup) -> float:
+    if setup.kind == "cuda":
+        return CUDA_CONTEXT_GIB
+    return CPU_PROCESS_GIB + (CPU_KERNELS_GIB if setup.precision == "bf16" else 0.0)
 
 
 def _linear_bytes(setup: Setup) -> float:
@@ -235,10 +243,17 @@ def _layer_activations(shape: ModelShape, setup: Setup) -> float:
 def _activations(shape: ModelShape, setup: Setup) -> float:
     """Bytes kept by all layers; with checkpointing only each layer's input (Unsloth moves it to main memory)."""
     if not setup.checkpointing:
-        return shape.layers * _layer_activations(shape, setup)
+        return shape.layers * _layer_activations(shape, setup) + _cast_weights(shape, setup)
     if setup.engine == "unsloth":
         return 2 * setup.forward_tokens * shape.hidden * setup.activation_bytes
     return shape.layers * setup.forward_tokens * shape.hidden * setup.activation_bytes
+
+
+def _cast_weights(shape: ModelShape, setup: Setup) -> float:
+    """Bytes of the float32 weights that autocast on a CPU has cast to bfloat16; autograd keeps them for the backward pass."""
+    if setup.kind == "cpu" and setup.precision == "bf16" and setup.quantisation == "none":
+        return 2.0 * shape.linear_parameters
+    return 0.0
 
 
 def _working(shape: ModelShape, setup: Setup) -> float:
