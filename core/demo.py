@@ -126,7 +126,8 @@ def _verdict(snapshot: Snapshot) -> int:
     losses = snapshot.history["eval_loss"]
     before, best = losses.values[0], min(losses.values[1:], default=float("nan"))
     fall = 100 * (before - best) / before
-    _say(f"\nHeld-out loss per answer token: {before:.3f} before, {best:.3f} after ({fall:.1f} % lower)")
+    way = "lower" if best < before else "higher"
+    _say(f"\nHeld-out loss per answer token: {before:.3f} before, {best:.3f} after ({abs(fall):.1f} % {way})")
     _say("Research tool, not a medical device: these answers may be wrong.")
     return 0 if best < before else 1
 

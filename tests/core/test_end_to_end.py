@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -46,8 +47,8 @@ def test_the_default_model_learns_answers_and_goes_home(default_model: Path, tmp
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     lines = done.stdout.splitlines()
     verdict = next(line for line in lines if line.startswith("Held-out loss"))
-    fall = float(verdict.split("(+")[1].split(" %")[0])
-    assert fall >= 10, verdict
+    fall = re.search(r"\((\d+\.\d) % lower\)", verdict)
+    assert fall is not None and float(fall[1]) >= 10, verdict
     base = [line for line in lines if line.startswith("Base ")]
     tuned = [line for line in lines if line.startswith("Tuned ")]
     assert len(base) == len(tuned) == 3
