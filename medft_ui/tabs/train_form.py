@@ -31,13 +31,13 @@ ADVANCED: Mapping[str, tuple[str, ...]] = {
     ),
     train_text.Train.GROUP_ADAPTER: ("targets", "dropout", "rslora", "dora"),
     train_text.Train.GROUP_SCHEDULE: (
-        "scale_rate",
         "schedule",
         "warmup_ratio",
         "weight_decay",
         "max_grad_norm",
         "max_steps",
         "seed",
+        "scale_rate",
     ),
     train_text.Train.GROUP_WATCH: (
         "eval_every",
